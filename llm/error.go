@@ -1,0 +1,134 @@
+package llm
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Class is the kind of a failure. It decides who tries again.
+type Class string
+
+const (
+	ClassConnect   Class = "connect"       // no connection, or lost before any payload
+	ClassTimeout   Class = "timeout"       // no first token in time
+	ClassServer    Class = "server"        // 5xx, 529, in-band server error
+	ClassTransient Class = "transient"     // 408, 409, 425
+	ClassRate      Class = "rate_limit"    // 429
+	ClassQuota     Class = "quota"         // no balance, spend cap reached
+	ClassAuth      Class = "auth"          // wrong key, or one without the right
+	ClassModel     Class = "model"         // the model does not exist there
+	ClassContext   Class = "context"       // the prompt is too long
+	ClassContent   Class = "content"       // refused by the provider's moderation
+	ClassRequest   Class = "request"       // we asked something malformed
+	ClassProtocol  Class = "protocol"      // the answer is not a stream of chunks
+	ClassTruncated Class = "truncated"     // the stream stopped or stalled in the middle
+	ClassCancelled Class = "cancelled"     // our caller gave up
+	ClassLocal     Class = "not_attempted" // our own limiter or breaker said no
+)
+
+// verdict is what a class means to the breaker.
+type verdict uint8
+
+const (
+	neutral   verdict = iota // says nothing about the provider's health
+	failure                  // counts towards opening
+	forceOpen                // opens at once: trying again cannot help soon
+)
+
+// policies is the table of docs/model-providers.md section 3.2.
+var policies = map[Class]struct {
+	retry    bool
+	fallback bool
+	verdict  verdict
+}{
+	ClassConnect:   {retry: true, fallback: true, verdict: failure},
+	ClassTimeout:   {fallback: true, verdict: failure},
+	ClassServer:    {retry: true, fallback: true, verdict: failure},
+	ClassTransient: {retry: true, fallback: true},
+	ClassRate:      {retry: true, fallback: true},
+	ClassQuota:     {fallback: true, verdict: forceOpen},
+	ClassAuth:      {fallback: true, verdict: forceOpen},
+	ClassModel:     {fallback: true, verdict: forceOpen},
+	ClassContext:   {},
+	ClassContent:   {}, // asking around until somebody agrees would be policy shopping
+	ClassRequest:   {},
+	ClassProtocol:  {fallback: true, verdict: failure},
+	ClassTruncated: {fallback: true, verdict: failure},
+	ClassCancelled: {},
+	ClassLocal:     {fallback: true},
+}
+
+// Error is why a call gave no whole answer.
+type Error struct {
+	Class     Class
+	Provider  string
+	Model     string
+	Status    int    // HTTP status, 0 if none came
+	Code      string // the provider's own code, e.g. "invalid_api_key"
+	Message   string // the provider's words, secrets removed
+	RequestID string
+	// RetryAfter is when asking again makes sense; 0 if nobody said.
+	RetryAfter time.Duration
+	Err        error // cause, if any
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.Provider != "" {
+		b.WriteString(e.Provider)
+		b.WriteString(": ")
+	}
+	b.WriteString(string(e.Class))
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": %d %s", e.Status, http.StatusText(e.Status))
+	}
+	if e.Code != "" {
+		fmt.Fprintf(&b, " (%s)", e.Code)
+	}
+	switch {
+	case e.Message != "":
+		b.WriteString(": ")
+		b.WriteString(e.Message)
+	case e.Err != nil:
+		b.WriteString(": ")
+		b.WriteString(Redact(e.Err.Error()))
+	}
+	return b.String()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// ClassOf returns the class of err, ClassCancelled for a context's error, and
+// "" for any other error.
+func ClassOf(err error) Class {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Class
+	}
+	if isContextError(err) {
+		return ClassCancelled
+	}
+	return ""
+}
+
+// asError turns any error of a stream into an *Error, so that policies and
+// ledgers see one type. Errors of foreign Providers count as server errors.
+func asError(err error, p Provider) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	class := ClassServer
+	if isContextError(err) {
+		class = ClassCancelled
+	}
+	return &Error{Class: class, Provider: p.Name(), Err: err}
+}
+
+var secrets = regexp.MustCompile(`(?i)\b(sk|xox[a-z]|xapp|key)-[A-Za-z0-9_*.\-]{4,}|\bBearer\s+\S+`)
+
+// Redact removes what looks like a key from text that came from outside:
+// providers repeat a refused key in the error.
+func Redact(s string) string { return secrets.ReplaceAllString(s, "[redacted]") }

@@ -1,0 +1,118 @@
+package llm
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"time"
+)
+
+// RetryOptions bound how often and how long a provider is asked again.
+type RetryOptions struct {
+	// Max is the number of attempts after the first. 0 means none.
+	Max int
+	// Base and Cap shape the back-off: the n-th wait is random between 0 and
+	// min(Cap, Base·2^n). 0 means 500 ms and 4 s.
+	Base, Cap time.Duration
+	// Within is the wall-clock bound: no attempt starts later than this after
+	// the first one. 0 means 3 s, which leaves a fallback its turn within the
+	// 30 s that a person is promised an answer in.
+	Within time.Duration
+}
+
+// Retry asks p again after a failure that a second try may cure, as long as
+// no visible text was yielded. A Retry-After is a floor under the wait; one
+// beyond Within ends the trying at once.
+//
+// This must be the only retry loop of the program: loops multiply.
+func Retry(p Provider, o RetryOptions) Provider {
+	if o.Base <= 0 {
+		o.Base = 500 * time.Millisecond
+	}
+	if o.Cap <= 0 {
+		o.Cap = 4 * time.Second
+	}
+	if o.Within <= 0 {
+		o.Within = 3 * time.Second
+	}
+	return retry{p, o}
+}
+
+type retry struct {
+	Provider
+	o RetryOptions
+}
+
+func (r retry) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] {
+	return func(yield func(Delta, error) bool) {
+		start := time.Now()
+		for attempt := 0; ; attempt++ {
+			visible, err, stopped := relay(r.Provider.Stream(ctx, req), yield)
+			if stopped || err == nil {
+				return
+			}
+			wait, again := r.wait(err, attempt, time.Since(start))
+			if visible || !again || ctx.Err() != nil {
+				yield(Delta{}, err)
+				return
+			}
+			if !yield(Delta{Progress: &Progress{Stage: StageRetrying, Provider: r.Name(), Wait: wait}}, nil) {
+				return
+			}
+			if err := sleep(ctx, wait); err != nil {
+				yield(Delta{}, err)
+				return
+			}
+		}
+	}
+}
+
+// wait decides whether attempt number attempt (0 is the first), which failed
+// with err, is followed by another one, and after how long.
+func (r retry) wait(err error, attempt int, elapsed time.Duration) (time.Duration, bool) {
+	e := asError(err, r.Provider)
+	if attempt >= r.o.Max || !policies[e.Class].retry {
+		return 0, false
+	}
+	ceiling := r.o.Cap
+	if attempt < 16 {
+		ceiling = min(ceiling, r.o.Base<<attempt)
+	}
+	// Full jitter: callers that failed together must not return together.
+	wait := e.RetryAfter + rand.N(ceiling+1)
+	return wait, elapsed+wait <= r.o.Within
+}
+
+// relay passes deltas on until the stream ends. stopped means the consumer
+// left; then nothing may be yielded any more. err is not passed on.
+func relay(s iter.Seq2[Delta, error], yield func(Delta, error) bool) (visible bool, err error, stopped bool) {
+	for d, err := range s {
+		if err != nil {
+			return visible, err, false
+		}
+		visible = visible || d.Visible()
+		if !yield(d, nil) {
+			return visible, nil, true
+		}
+		if d.Response != nil {
+			return visible, nil, false
+		}
+	}
+	return visible, &Error{Class: ClassProtocol, Message: "the stream ended without an answer"}, false
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func isContextError(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

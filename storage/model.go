@@ -1,0 +1,258 @@
+package storage
+
+import (
+	"fmt"
+	"time"
+)
+
+// ConversationKey names our exchange in one Slack thread. ThreadTS is the ts
+// of the thread's root message, also in a direct message.
+type ConversationKey struct {
+	TeamID    string
+	ChannelID string
+	ThreadTS  string
+}
+
+func (k ConversationKey) String() string {
+	return k.TeamID + "/" + k.ChannelID + "/" + k.ThreadTS
+}
+
+// DedupeTTL is how long a [DedupeKey] stays claimed. Slack's last redelivery
+// comes after five minutes; hourly delayed deliveries go on for 24 hours.
+const DedupeTTL = 24 * time.Hour
+
+// DedupeKey names one thing Slack may deliver more than once. The same
+// message arrives under several names (an event id per delivery kind, its
+// channel and ts), so callers claim all the names they know at once.
+type DedupeKey struct {
+	Kind  string // "event", "message", "client", "action"
+	Value string
+}
+
+// State says how far a turn has come. Every change is one durable write.
+type State string
+
+const (
+	// StateReceived: journalled, nothing sent to Slack yet.
+	StateReceived State = "received"
+	// StatePosting: the first Slack write is about to happen or happened;
+	// whether Slack has the message is unknown until its ts is stored.
+	StatePosting State = "posting"
+	// StateStreaming: the reply's ts is known and its text is growing.
+	StateStreaming State = "streaming"
+	// StateFinal: answer, history and usage are stored; Slack may not show
+	// the end of the text yet.
+	StateFinal State = "final"
+	// StateDone: Slack confirmed the last write.
+	StateDone State = "done"
+
+	// StateRejected: refused at the gate after it was journalled.
+	StateRejected State = "rejected"
+	// StateInterrupted: given up half way; the message says so.
+	StateInterrupted State = "interrupted"
+	// StateFailed: no answer could be given or shown.
+	StateFailed State = "failed"
+	// StateCancelled: stopped by a person.
+	StateCancelled State = "cancelled"
+)
+
+// Terminal reports whether no worker has anything left to do for the turn.
+func (s State) Terminal() bool {
+	switch s {
+	case StateReceived, StatePosting, StateStreaming, StateFinal:
+		return false
+	}
+	return true
+}
+
+// next lists the states a turn may move to. A state may always be written
+// again (a checkpoint). An interrupted turn goes back to posting when a person
+// asks for a retry.
+var next = map[State][]State{
+	StateReceived:    {StatePosting, StateFinal, StateDone, StateRejected, StateInterrupted, StateFailed, StateCancelled},
+	StatePosting:     {StateStreaming, StateFinal, StateInterrupted, StateFailed, StateCancelled},
+	StateStreaming:   {StateFinal, StateInterrupted, StateFailed, StateCancelled},
+	StateFinal:       {StateDone, StateFailed},
+	StateInterrupted: {StatePosting},
+}
+
+// CanFollow reports whether a turn in state from may be moved to state to.
+func CanFollow(from, to State) bool {
+	if from == to {
+		return !from.Terminal()
+	}
+	for _, s := range next[from] {
+		if s == to {
+			return true
+		}
+	}
+	return false
+}
+
+// Part is one Slack message of a reply. A long answer has several.
+type Part struct {
+	TS string
+	// Stream: the message was opened with chat.startStream, and must be
+	// stopped before it can be edited.
+	Stream bool
+	// Start is the byte offset in the answer at which this message begins.
+	Start int
+}
+
+// Turn is one user message, or several joined, and its answer.
+type Turn struct {
+	ID         string // supplied by the caller, unique for ever
+	Key        ConversationKey
+	State      State
+	Attempt    int    // grows each time the model is asked again
+	UserID     string // Slack user id of who asked
+	TS         string // Slack ts of the user's message; turns run in this order
+	Text       string // the question as plain text
+	Direct     bool   // asked in a direct message
+	ReceivedAt time.Time
+	UpdatedAt  time.Time
+
+	ReplyID string // opaque marker in the reply's Slack metadata
+	Parts   []Part // Slack messages of the reply, oldest first
+	Answer  string // text so far (checkpoint), whole from StateFinal on
+	Failure string // why it failed, in operator's words
+
+	JoinedInto string         // turn that answered this one too
+	Feedback   map[string]int // Slack user id -> +1 or -1
+}
+
+// Role says who speaks in a [Message].
+type Role string
+
+const (
+	RoleUser      Role = "user"
+	RoleAssistant Role = "assistant"
+)
+
+// Message is one line of a conversation's history.
+type Message struct {
+	Seq    uint64 // assigned by the store, grows within a conversation
+	TurnID string
+	Role   Role
+	UserID string // Slack user id; empty for the assistant
+	TS     string // Slack ts
+	Text   string
+}
+
+// History is what a conversation remembers.
+type History struct {
+	// From is the Seq of the first message the last prompt still used; a
+	// stable cut keeps the provider's prefix cache warm.
+	From     uint64
+	Messages []Message // by Seq
+}
+
+// Day counts days since 1970-01-01 in UTC.
+type Day int32
+
+// DayOf returns the UTC day of t.
+func DayOf(t time.Time) Day { return Day(t.Unix() / 86400) }
+
+// Time returns the day's first moment.
+func (d Day) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+
+func (d Day) String() string { return d.Time().Format(time.DateOnly) }
+
+// Price is a model's price in nano-USD per million tokens.
+type Price struct {
+	Input       int64
+	CachedInput int64
+	Output      int64
+}
+
+// UsageRow is the ledger's line for one model call, failed ones included.
+type UsageRow struct {
+	TurnID    string
+	UserID    string
+	ChannelID string
+	Provider  string
+	Model     string
+	At        time.Time
+
+	InputTokens       int64 // cached ones included
+	CachedInputTokens int64
+	OutputTokens      int64 // reasoning included
+	ReasoningTokens   int64
+	Estimated         bool // counted by us, not reported by the provider
+
+	// CostNanoUSD is valid if Price is set; without it the cost is unknown,
+	// which is not the same as 0.
+	CostNanoUSD int64
+	Price       *Price // the price at that time
+
+	Outcome    string // "ok" or the class of the failure
+	FirstToken time.Duration
+	Duration   time.Duration
+}
+
+// UsageQuery selects totals. Zero fields select everything.
+type UsageQuery struct {
+	From, To  Day // inclusive; To zero means no end
+	UserID    string
+	ChannelID string
+}
+
+// UsageTotal sums the rows of one day, user, channel, provider and model.
+type UsageTotal struct {
+	Day       Day
+	UserID    string
+	ChannelID string
+	Provider  string
+	Model     string
+
+	Calls             int64
+	Failures          int64 // calls whose outcome was not "ok"
+	InputTokens       int64
+	CachedInputTokens int64
+	OutputTokens      int64
+	ReasoningTokens   int64
+	EstimatedCalls    int64
+	CostNanoUSD       int64 // of the calls whose price was known
+	UnpricedCalls     int64 // successful calls without a known price
+	FirstTokenSum     time.Duration
+	DurationSum       time.Duration
+}
+
+// Add counts r into t. It does not look at r's day, user, channel, provider
+// or model: that is the caller's choice of total.
+func (t *UsageTotal) Add(r UsageRow) {
+	t.Calls++
+	if r.Outcome != OutcomeOK {
+		t.Failures++
+	}
+	t.InputTokens += r.InputTokens
+	t.CachedInputTokens += r.CachedInputTokens
+	t.OutputTokens += r.OutputTokens
+	t.ReasoningTokens += r.ReasoningTokens
+	if r.Estimated {
+		t.EstimatedCalls++
+	}
+	switch {
+	case r.Price != nil:
+		t.CostNanoUSD += r.CostNanoUSD
+	case r.Outcome == OutcomeOK:
+		t.UnpricedCalls++
+	}
+	t.FirstTokenSum += r.FirstToken
+	t.DurationSum += r.Duration
+}
+
+// OutcomeOK is the Outcome of a call that gave a whole answer.
+const OutcomeOK = "ok"
+
+// Lease is the right to move the turns of one conversation.
+type Lease struct {
+	Key   ConversationKey
+	Owner string
+	Fence uint64
+	Until time.Time
+}
+
+func (l Lease) String() string {
+	return fmt.Sprintf("%s by %s, fence %d", l.Key, l.Owner, l.Fence)
+}

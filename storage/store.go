@@ -1,0 +1,137 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+var (
+	// ErrNotFound is returned when the named turn does not exist.
+	ErrNotFound = errors.New("storage: not found")
+	// ErrConflict is returned when a turn is not in the state the caller
+	// expects, or may not move to the state it wants. Nothing was written.
+	ErrConflict = errors.New("storage: turn is in another state")
+	// ErrLeased is returned by Acquire while another owner's lease runs.
+	ErrLeased = errors.New("storage: conversation is leased to another worker")
+	// ErrFenced is returned when the lease has been taken over. The holder
+	// must stop: somebody else works on the conversation.
+	ErrFenced = errors.New("storage: lease was taken over")
+	// ErrInUse is returned on opening a store that another process holds.
+	ErrInUse = errors.New("storage: in use by another process")
+	// ErrCorrupt is returned when a record does not match its checksum or a
+	// file is not a store. It is never answered with guessed data.
+	ErrCorrupt = errors.New("storage: data is damaged")
+	// ErrSchema is returned on opening a store written by a newer version.
+	ErrSchema = errors.New("storage: written by a newer version")
+	// ErrFailed is returned by every write after a commit whose outcome is
+	// unknown (fsync failed). Only a restart can tell what was stored: the
+	// process must end.
+	ErrFailed = errors.New("storage: a commit failed, the process must restart")
+	// ErrClosed is returned by every method after Close.
+	ErrClosed = errors.New("storage: closed")
+)
+
+// Store keeps conversations. Each method is one atomic intent, and each write
+// is durable when it returns nil. Ids and times come from the caller. Values
+// are copied in and out. All methods are safe for concurrent use.
+//
+// A context that is done on entry means nothing happened, and its error is
+// returned. When it ends while a write is under way the outcome is unknown.
+//
+// Every method may return [ErrClosed], [ErrCorrupt] and, if it writes,
+// [ErrFailed].
+type Store interface {
+	// Accept stores a new turn in StateReceived and claims all keys, or does
+	// neither: if one key is claimed already it returns false. A turn whose
+	// ID exists is [ErrConflict].
+	Accept(ctx context.Context, t Turn, keys []DedupeKey) (fresh bool, err error)
+
+	// Once claims keys for something that makes no turn (a button, a text
+	// command). It returns false, and claims nothing, if one was claimed.
+	Once(ctx context.Context, keys []DedupeKey, at time.Time) (fresh bool, err error)
+
+	// OpenConversations lists the conversations that have a turn in a
+	// non-terminal state, in no particular order.
+	OpenConversations(ctx context.Context) ([]ConversationKey, error)
+
+	// Acquire leases a conversation until now+ttl. The same owner may acquire
+	// again, which gives a new fence. It returns [ErrLeased] while another
+	// owner's lease runs. The conversation need not exist.
+	Acquire(ctx context.Context, key ConversationKey, owner string, now time.Time, ttl time.Duration) (Lease, error)
+	// Renew extends l until now+ttl and keeps its fence, or [ErrFenced].
+	Renew(ctx context.Context, l Lease, now time.Time, ttl time.Duration) (Lease, error)
+	// Release ends l. A lease that was taken over or released is no error.
+	Release(ctx context.Context, l Lease) error
+
+	// Open returns the conversation's turns in non-terminal states in the
+	// order of their Slack ts.
+	Open(ctx context.Context, key ConversationKey) ([]Turn, error)
+	// Turn returns one turn, or [ErrNotFound].
+	Turn(ctx context.Context, id string) (Turn, error)
+
+	// Advance moves a turn as c says and returns what is stored now.
+	// [ErrNotFound], [ErrConflict] and [ErrFenced] change nothing.
+	Advance(ctx context.Context, l Lease, c Change) (Turn, error)
+	// Join makes the received turns in from part of the received turn into:
+	// their texts are put in front of its own, in the order given, and they
+	// become StateDone with JoinedInto set.
+	Join(ctx context.Context, l Lease, into string, from []string, at time.Time) (Turn, error)
+	// Finish moves a turn to StateFinal and, in the same write, appends r's
+	// messages to the history and r's rows to the usage ledger.
+	Finish(ctx context.Context, l Lease, r Result) (Turn, error)
+
+	// History returns the newest limit messages of a conversation; 0 means
+	// all. An unknown conversation has an empty history.
+	History(ctx context.Context, key ConversationKey, limit int) (History, error)
+
+	// SetFeedback stores a user's +1 or -1 on a turn, replacing an earlier
+	// one; 0 takes it back. It needs no lease. [ErrNotFound] if unknown.
+	SetFeedback(ctx context.Context, turnID, userID string, value int, at time.Time) error
+
+	// RecordUsage appends rows of calls that ended without a Finish.
+	RecordUsage(ctx context.Context, rows []UsageRow) error
+	// Usage returns totals ordered by day, user, channel, provider, model.
+	Usage(ctx context.Context, q UsageQuery) ([]UsageTotal, error)
+
+	// Purge deletes at most limit expired things and returns how many it
+	// deleted; less than limit means nothing is left to delete. Conversations
+	// with an open turn stay.
+	Purge(ctx context.Context, b Before, limit int) (int, error)
+}
+
+// Change moves a turn from one state to another. Empty fields keep what is
+// stored.
+type Change struct {
+	TurnID string
+	From   State
+	To     State
+	At     time.Time
+
+	ReplyID string
+	Parts   []Part
+	Answer  string
+	Failure string
+	Attempt int
+}
+
+// Result is what [Store.Finish] stores with a turn's answer.
+type Result struct {
+	TurnID string
+	From   State
+	At     time.Time
+	Answer string
+	// Messages are appended in order; Seq is ignored.
+	Messages []Message
+	Usage    []UsageRow
+	// HistoryFrom becomes [History.From] if it is not 0.
+	HistoryFrom uint64
+}
+
+// Before says what has expired: everything older than each time. A zero time
+// expires nothing.
+type Before struct {
+	Conversations time.Time // by last activity; turns and history go with them
+	Usage         time.Time // rows and totals
+	Dedupe        time.Time // keys claimed before
+}
