@@ -1,0 +1,207 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// Reply modes of [ReplyOptions].
+const (
+	ReplyAuto   = "auto"
+	ReplyStream = "stream"
+	ReplyEdit   = "edit"
+)
+
+// grace is how long answers may run on after the bot was told to stop.
+const grace = 25 * time.Second
+
+var (
+	// ErrSlackAuth is returned by Run when Slack refuses the bot token. Trying
+	// again with the same token is useless.
+	ErrSlackAuth = errors.New("slack refused the bot token")
+	// ErrSlackAppAuth is returned by Run when Slack refuses the app token.
+	ErrSlackAppAuth = errors.New("slack refused the app token")
+	// ErrSlackUnreachable is returned by Run when Slack does not answer at
+	// start.
+	ErrSlackUnreachable = errors.New("slack cannot be reached")
+)
+
+// Bot serves one workspace. Any number of Bots run in one process.
+type Bot struct {
+	o     Options
+	log   *slog.Logger
+	api   *slack.Client
+	pacer *pacer
+	owner string // of leases; a new one each start
+
+	self          identity // set by Run before anything else happens
+	sockets       sockets
+	conversations conversations
+	names         names
+	noStreams     refusals
+	// spawn hands work to Run, which owns all goroutines that outlive an
+	// envelope.
+	spawn  chan func(context.Context)
+	failed chan error // capacity 1: why Run must end
+}
+
+// identity is who we are in Slack.
+type identity struct {
+	TeamID, Team, UserID, BotID string
+}
+
+// New checks o and returns a Bot that does nothing until Run. It makes no
+// request.
+func New(o Options) (*Bot, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	b := &Bot{
+		o: o, log: o.Logger, pacer: newPacer(), owner: newTurnID(),
+		spawn: make(chan func(context.Context)), failed: make(chan error, 1),
+	}
+	b.sockets.up = map[int]bool{}
+	b.conversations.woken = map[storage.ConversationKey]bool{}
+	b.names.known = map[string]name{}
+	b.noStreams.channels = map[string]bool{}
+	b.api = slack.New(o.Slack.BotToken,
+		slack.OptionAppLevelToken(o.Slack.AppToken),
+		slack.OptionAPIURL(o.Slack.APIURL),
+		slack.OptionHTTPClient(o.Slack.httpClient()),
+		slack.OptionLog(log.New(io.Discard, "", 0)))
+	return b, nil
+}
+
+// Run serves until ctx ends and returns once everything it started has
+// stopped. It may be called once.
+//
+// When ctx ends, no new messages are taken in; answers under way get 25 s.
+// Those that are not ready then stay in the journal, their messages say so, and
+// the next Run finishes them. Run then returns nil.
+//
+// It returns [ErrSlackAuth], [ErrSlackAppAuth] or [ErrSlackUnreachable] (wrapped) if the workspace
+// cannot be served, and [storage.ErrFailed] when the store's state is unknown:
+// the process should end and start again.
+func (b *Bot) Run(ctx context.Context) error {
+	if err := b.introduce(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	// Turns do not end with ctx, but when the grace period is over.
+	turns, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	var work, dispatch sync.WaitGroup
+	dispatch.Go(func() {
+		for f := range b.spawn {
+			work.Go(func() { f(turns) })
+		}
+	})
+	intake, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	dispatch.Go(func() {
+		select {
+		case err := <-b.failed:
+			stop(err)
+			giveUp(err)
+		case <-intake.Done():
+		}
+	})
+	work.Go(func() { b.purgeRegularly(intake) })
+
+	err := b.resume(ctx)
+	if err == nil {
+		err = b.listen(intake)
+	}
+	stop(nil)
+	close(b.spawn)
+	dispatch.Wait()
+	b.conversations.close()
+	timer := time.AfterFunc(grace, func() { giveUp(errShutdown) })
+	defer timer.Stop()
+	if err != nil {
+		giveUp(err)
+	}
+	work.Wait()
+	select {
+	case failure := <-b.failed: // it failed while it stopped
+		return failure
+	default:
+		return err
+	}
+}
+
+// fail ends Run with err.
+func (b *Bot) fail(err error) {
+	select {
+	case b.failed <- err:
+	default:
+	}
+}
+
+// introduce asks Slack who we are, for up to half a minute: the network may
+// come up later than we do.
+func (b *Bot) introduce(ctx context.Context) error {
+	deadline := time.Now().Add(30 * time.Second)
+	for pause := time.Second; ; pause = min(2*pause, 8*time.Second) {
+		who, err := b.api.AuthTestContext(ctx)
+		if err == nil {
+			b.self = identity{TeamID: who.TeamID, Team: who.Team, UserID: who.UserID, BotID: who.BotID}
+			b.log.Info("serving", "team", who.Team, "team_id", who.TeamID, "bot_user", who.UserID)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if code := refusalCode(err); code != "" {
+			return fmt.Errorf("%w: auth.test: %s", ErrSlackAuth, code)
+		}
+		if time.Now().Add(pause).After(deadline) {
+			return fmt.Errorf("%w: %s: %w", ErrSlackUnreachable, b.o.Slack.APIURL, err)
+		}
+		b.log.Warn("slack cannot be reached, trying again", "url", b.o.Slack.APIURL, "in", pause, "err", err)
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// resume takes up what an earlier process left open.
+func (b *Bot) resume(ctx context.Context) error {
+	keys, err := b.o.Store.OpenConversations(ctx)
+	if err != nil {
+		return b.storeError(fmt.Errorf("read open conversations: %w", err))
+	}
+	if len(keys) > 0 {
+		b.log.Info("taking up unfinished turns", "conversations", len(keys))
+	}
+	for _, key := range keys {
+		b.wake(key)
+	}
+	return nil
+}
+
+// Health is a snapshot for health checks and the status command.
+type Health struct {
+	Team        string
+	Sockets     int // connections greeted by Slack
+	WantSockets int
+	LiveReplies int
+}
+
+// Health may be called at any time.
+func (b *Bot) Health() Health {
+	return Health{Sockets: b.sockets.count(), WantSockets: b.o.Slack.Connections, LiveReplies: b.pacer.liveReplies()}
+}

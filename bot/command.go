@@ -1,0 +1,127 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/llm"
+)
+
+// command is one of ours, typed after the slash command or as the whole text of
+// a mention: Slack offers no slash commands in a thread's reply box.
+type command struct {
+	name string // usage, status, help
+	args []string
+}
+
+// parseCommand recognises text that is a command and nothing else: "help me
+// with a letter" is a question.
+func parseCommand(text string) (command, bool) {
+	words := strings.Fields(strings.ToLower(text))
+	if len(words) == 0 {
+		return command{}, false
+	}
+	c := command{words[0], words[1:]}
+	switch c.name {
+	case "help", "status":
+		return c, len(c.args) == 0
+	case "usage":
+		_, err := parseUsageArgs(c.args)
+		return c, err == nil
+	}
+	return command{}, false
+}
+
+// handleCommand answers a slash command. The answer is seen by its author only.
+func (b *Bot) handleCommand(ctx context.Context, cmd slashCommand) any {
+	who := actor{UserID: cmd.UserID, ChannelID: cmd.ChannelID, Direct: strings.HasPrefix(cmd.ChannelID, "D"),
+		External: cmd.TeamID != "" && cmd.TeamID != b.self.TeamID}
+	var text string
+	if no := b.o.Access.authorize(who); no != allowed {
+		text = string(no)
+	} else if words := strings.Fields(strings.ToLower(cmd.Text)); len(words) == 0 {
+		text = b.helpText()
+	} else {
+		text = b.runCommand(ctx, who, command{words[0], words[1:]})
+	}
+	return map[string]any{"response_type": "ephemeral", "text": text}
+}
+
+// runCommand returns a command's answer as mrkdwn.
+func (b *Bot) runCommand(ctx context.Context, who actor, c command) string {
+	switch c.name {
+	case "help":
+		return b.helpText()
+	case "status":
+		return b.statusReport(time.Now())
+	case "usage":
+		return b.usageReport(ctx, who, c.args, time.Now())
+	}
+	return fmt.Sprintf("I do not know `%s`.\n%s", escape(strings.ReplaceAll(c.name, "`", "'")), b.helpText())
+}
+
+func (b *Bot) helpText() string {
+	me := "<@" + b.self.UserID + ">"
+	return strings.Join([]string{
+		"*Ask me* by mentioning " + me + " in a channel, or write to me in a direct message. I answer in a thread and remember what was said in it; mention me again there to go on.",
+		"*Commands* (only you see the answer):",
+		"• `" + b.o.Command + " usage [me|channel|workspace] [today|week|month]`: tokens, cost and answers",
+		"• `" + b.o.Command + " status`: how Slack and the model providers are doing",
+		"• `" + b.o.Command + " help`: this",
+		"In a thread, where Slack has no commands, mention me with the same words: " + me + " `usage`.",
+	}, "\n")
+}
+
+// statusReport says how we are.
+func (b *Bot) statusReport(now time.Time) string {
+	h := b.Health()
+	lines := []string{fmt.Sprintf("*Slack*: %d of %d connections up, %d answers being written",
+		h.Sockets, h.WantSockets, h.LiveReplies)}
+	var providers []llm.BreakerState
+	if b.o.Providers != nil {
+		providers = b.o.Providers()
+	}
+	for _, p := range providers {
+		lines = append(lines, "*"+escape(p.Provider)+"*: "+providerStatus(p, now))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func providerStatus(p llm.BreakerState, now time.Time) string {
+	switch {
+	case p.Phase == llm.BreakerOpen && p.LastErr != nil:
+		return fmt.Sprintf("paused (%s), next try in %s", p.LastErr.Class, roundUp(p.Until.Sub(now)))
+	case p.Phase == llm.BreakerOpen:
+		return "paused, next try in " + roundUp(p.Until.Sub(now))
+	case p.Phase == llm.BreakerHalfOpen:
+		return "being tried after an outage"
+	case p.Failures > 0:
+		return fmt.Sprintf("working, %d failures in a row", p.Failures)
+	}
+	return "working"
+}
+
+// usageArgs are the words after "usage".
+type usageArgs struct {
+	scope  string // me, channel, workspace
+	period string // today, week, month
+}
+
+func parseUsageArgs(words []string) (usageArgs, error) {
+	a := usageArgs{scope: "me", period: "today"}
+	for _, w := range words {
+		switch {
+		case slices.Contains([]string{"me", "channel", "workspace"}, w):
+			a.scope = w
+		case slices.Contains([]string{"today", "week", "month"}, w):
+			a.period = w
+		default:
+			return a, fmt.Errorf("`usage` takes `me`, `channel` or `workspace`, and `today`, `week` or `month`; not `%s`",
+				escape(strings.ReplaceAll(w, "`", "'")))
+		}
+	}
+	return a, nil
+}

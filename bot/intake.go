@@ -1,0 +1,153 @@
+package bot
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// handle takes in one envelope. It returns what to acknowledge it with. With an
+// error the envelope must not be acknowledged, so that Slack sends it again:
+// nothing of it was stored.
+//
+// Redeliveries are not told apart by retry_attempt: what was sent while no
+// socket was open arrives first as a "retry". The dedupe keys decide.
+func (b *Bot) handle(ctx context.Context, env envelope) (ack any, err error) {
+	switch env.Type {
+	case "events_api":
+		var cb callback
+		if err := json.Unmarshal(env.Payload, &cb); err != nil {
+			b.log.Warn("event not understood", "err", err)
+			return nil, nil // it will not be clearer the second time
+		}
+		return nil, b.handleEvent(ctx, cb)
+	case "slash_commands":
+		var cmd slashCommand
+		if err := json.Unmarshal(env.Payload, &cmd); err != nil {
+			b.log.Warn("command not understood", "err", err)
+			return nil, nil
+		}
+		return b.handleCommand(ctx, cmd), nil
+	case "interactive":
+		var in interaction
+		if err := json.Unmarshal(env.Payload, &in); err != nil {
+			b.log.Warn("interaction not understood", "err", err)
+			return nil, nil
+		}
+		return nil, b.handleInteraction(ctx, in)
+	}
+	b.log.Info("envelope of an unknown type", "type", env.Type)
+	return nil, nil
+}
+
+// handleEvent turns a message to the bot into a stored turn.
+func (b *Bot) handleEvent(ctx context.Context, cb callback) error {
+	e := cb.Event
+	if cb.Type != "event_callback" || e.Type != "message" && e.Type != "app_mention" || !e.fromPerson(b.self) {
+		return nil
+	}
+	mentioned := e.Type == "app_mention" || mentions(e.Text, b.self.UserID)
+	key := storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.thread()}
+	if !mentioned && !e.direct() {
+		follows, err := b.follows(ctx, key, e)
+		if err != nil || !follows {
+			return b.storeError(err)
+		}
+	}
+	who := actor{UserID: e.UserID, ChannelID: e.ChannelID, Direct: e.direct(), External: b.external(cb)}
+	keys := dedupeKeys(cb)
+	if no := b.o.Access.authorize(who); no != allowed {
+		return b.answerPrivately(ctx, keys, e, string(no))
+	}
+	text := plainText(e.Text, b.self.UserID)
+	if c, ok := parseCommand(text); ok {
+		return b.answerPrivately(ctx, keys, e, b.runCommand(ctx, who, c))
+	}
+	if len(e.Files) > 0 {
+		text = strings.TrimSpace(text + "\n" + filesNote(e.Files))
+	}
+	if text == "" {
+		return b.answerPrivately(ctx, keys, e, b.helpText())
+	}
+	if !e.direct() {
+		text = authored(e.UserID, text)
+	}
+	turn := storage.Turn{
+		ID: newTurnID(), Key: key, State: storage.StateReceived,
+		UserID: e.UserID, TS: e.TS, Text: text, Direct: e.direct(), ReceivedAt: time.Now(),
+	}
+	fresh, err := b.o.Store.Accept(ctx, turn, keys)
+	if err != nil {
+		return b.storeError(fmt.Errorf("journal the message: %w", err))
+	}
+	if fresh {
+		b.wake(key)
+	}
+	return nil
+}
+
+// follows reports whether a message without a mention is meant for the bot: it
+// stands in a thread the bot has answered in, in a channel that wants this.
+func (b *Bot) follows(ctx context.Context, key storage.ConversationKey, e event) (bool, error) {
+	if b.o.Chat.Channels[e.ChannelID].Reply != "thread" || e.ThreadTS == "" || userMention.MatchString(e.Text) {
+		return false, nil
+	}
+	h, err := b.o.Store.History(ctx, key, 1)
+	if err != nil || len(h.Messages) > 0 {
+		return err == nil, err
+	}
+	open, err := b.o.Store.Open(ctx, key)
+	return len(open) > 0, err
+}
+
+// external reports whether the author or the channel is shared with another
+// company (docs.slack.dev/apis/slack-connect).
+func (b *Bot) external(cb callback) bool {
+	foreign := func(team string) bool { return team != "" && team != b.self.TeamID }
+	return cb.ExtShared || foreign(cb.Event.UserTeam) || foreign(cb.Event.SourceTeam)
+}
+
+// dedupeKeys are all the names under which Slack may deliver this message
+// again. The one without the team catches twins in shared channels.
+func dedupeKeys(cb callback) []storage.DedupeKey {
+	e := cb.Event
+	keys := []storage.DedupeKey{{Kind: "message", Value: e.ChannelID + ":" + e.TS}}
+	if cb.EventID != "" {
+		keys = append(keys, storage.DedupeKey{Kind: "event", Value: cb.EventID})
+	}
+	if e.ClientMsgID != "" {
+		keys = append(keys, storage.DedupeKey{Kind: "client", Value: e.ChannelID + ":" + e.UserID + ":" + e.ClientMsgID})
+	}
+	return keys
+}
+
+// answerPrivately says something to the author alone, once. It is not
+// journalled: whoever misses such a line asks again.
+func (b *Bot) answerPrivately(ctx context.Context, keys []storage.DedupeKey, e event, text string) error {
+	fresh, err := b.o.Store.Once(ctx, keys, time.Now())
+	if err != nil || !fresh {
+		return b.storeError(err)
+	}
+	b.spawn <- func(ctx context.Context) { b.whisper(ctx, e.ChannelID, e.UserID, e.ThreadTS, text) }
+	return nil
+}
+
+// filesNote tells the model what it cannot see.
+func filesNote(files []file) string {
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = strconv.Quote(f.Name)
+	}
+	return "[attached, but not readable for you: " + strings.Join(names, ", ") + "]"
+}
+
+// newTurnID is opaque and unique; its beginning grows with time.
+func newTurnID() string {
+	return fmt.Sprintf("%011x%s", time.Now().UnixMilli(), strings.ToLower(rand.Text()))
+}

@@ -1,0 +1,446 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+const (
+	// writeEvery is the shortest time between two writes of one reply.
+	writeEvery = time.Second
+	// checkpointEvery is how often the text so far is stored.
+	checkpointEvery = 5 * time.Second
+	// streamLife is when a native stream is closed and edited on: Slack ends
+	// it about five minutes after its start, whatever is appended.
+	streamLife = 4 * time.Minute
+)
+
+// reply is the Slack message, or for a long answer messages, being written.
+//
+// A goroutine of its own writes, so that a slow Slack never holds up the
+// model: show leaves the newest text and returns. settle ends that goroutine;
+// after it, finish writes the whole text and confirms it.
+//
+// Before the first write the turn becomes StatePosting and right after it
+// StateStreaming with the message's ts, so that whoever comes after a crash
+// knows which message to finish.
+type reply struct {
+	b     *Bot
+	lease storage.Lease
+	turn  storage.Turn // as stored
+
+	parts      []*part // being written, in order
+	spare      []*part // messages of an earlier attempt, to be used again
+	checkpoint time.Time
+
+	statusShown bool // and not cleared by a message
+
+	mu      sync.Mutex
+	latest  string
+	status  string // to be shown
+	voided  bool
+	kick    chan struct{}
+	stopped chan struct{}
+	done    chan struct{}
+}
+
+// part is one Slack message of a reply.
+type part struct {
+	ts     string // "" until posted
+	stream bool   // a native stream that is still open
+	opened time.Time
+	start  int    // where in the sanitised answer it begins
+	sent   string // what Slack shows, if known
+	sealed bool   // it is full: the answer goes on in the next part
+}
+
+func (b *Bot) newReply(lease storage.Lease, turn storage.Turn) *reply {
+	r := &reply{b: b, lease: lease, turn: turn, checkpoint: time.Now(),
+		kick: make(chan struct{}, 1), stopped: make(chan struct{}), done: make(chan struct{})}
+	for _, p := range turn.Parts {
+		r.spare = append(r.spare, &part{ts: p.TS, stream: p.Stream})
+	}
+	return r
+}
+
+// start begins writing. ctx ends with the turn. settle must be called.
+func (r *reply) start(ctx context.Context) {
+	go func() {
+		defer close(r.done)
+		r.run(ctx)
+	}()
+}
+
+// show makes text the newest version of the answer. It never blocks.
+func (r *reply) show(text string) {
+	r.mu.Lock()
+	r.latest = text
+	r.mu.Unlock()
+	r.wake()
+}
+
+// say shows a status line ("is thinking…") while there is no text. It never
+// blocks.
+func (r *reply) say(status string) {
+	r.mu.Lock()
+	r.status = status
+	r.mu.Unlock()
+	r.wake()
+}
+
+// clearStatus takes the status line away if no message has done so.
+func (r *reply) clearStatus(ctx context.Context) {
+	if r.statusShown && len(r.storedParts()) == 0 {
+		r.b.setStatus(ctx, r.turn.Key, "") // it expires by itself after two minutes
+	}
+}
+
+// restart voids what was shown: the next text replaces it.
+func (r *reply) restart() {
+	r.mu.Lock()
+	r.latest, r.voided = "", true
+	r.mu.Unlock()
+}
+
+// settle ends the writing of unfinished text and waits for a write that is
+// under way. It may be called again.
+func (r *reply) settle() {
+	select {
+	case <-r.stopped:
+	default:
+		close(r.stopped)
+	}
+	<-r.done
+}
+
+func (r *reply) wake() {
+	select {
+	case r.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (r *reply) run(ctx context.Context) {
+	// The first text is written at once, later ones when the pace allows.
+	pace := time.NewTimer(0)
+	defer pace.Stop()
+	for {
+		select {
+		case <-r.kick:
+		case <-r.stopped:
+			return
+		}
+		r.writeStatus(ctx)
+		if !r.pending() {
+			continue
+		}
+		select {
+		case <-pace.C:
+		case <-r.stopped:
+			return
+		}
+		err := r.write(ctx, r.take(), false)
+		pace.Reset(writeEvery)
+		switch {
+		case err == nil:
+		case fatal(err):
+			return // finish meets the same error and reports it
+		case errors.Is(err, errNotNow):
+			r.wake()
+		default:
+			r.b.log.Warn("reply write failed", "turn", r.turn.ID, "err", err)
+			r.wake()
+		}
+	}
+}
+
+// writeStatus shows the newest status line. It is left out once a message
+// shows text: Slack clears the status with the reply's first message, and one
+// set later would stay.
+func (r *reply) writeStatus(ctx context.Context) {
+	r.mu.Lock()
+	status := r.status
+	r.status = ""
+	r.mu.Unlock()
+	if status == "" || len(r.parts) > 0 {
+		return
+	}
+	if err := r.b.setStatus(ctx, r.turn.Key, status); err == nil {
+		r.statusShown = true
+	}
+}
+
+func (r *reply) pending() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.latest != "" || r.voided
+}
+
+// take returns the newest text and carries out a restart.
+func (r *reply) take() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.voided {
+		r.voided = false
+		r.spare = append(r.parts, r.spare...)
+		r.parts = nil
+	}
+	return r.latest
+}
+
+// finish writes text, which is the whole answer, with blocks under it, and
+// returns once Slack has confirmed it. It needs settle before.
+func (r *reply) finish(ctx context.Context, text string, blocks ...slack.Block) error {
+	r.take()
+	if err := r.write(ctx, text, true, blocks...); err != nil {
+		return err
+	}
+	for _, p := range r.spare { // a shorter answer than the attempt before
+		if err := r.b.deleteMessage(ctx, r.turn.Key.ChannelID, p.ts); err != nil {
+			return err
+		}
+	}
+	r.spare = nil
+	return nil
+}
+
+// write brings Slack up to text. Unless final, it makes only calls that there
+// is room for, and says errNotNow if there is none.
+func (r *reply) write(ctx context.Context, text string, final bool, blocks ...slack.Block) error {
+	text = sanitize(text, final)
+	if text == "" {
+		return nil
+	}
+	for {
+		p := r.current(text)
+		end := len(text)
+		full := end-p.start > partLimit
+		if full {
+			end = p.start + cutAt(text[p.start:], partLimit)
+		}
+		w := write{final: final, seal: full || final}
+		w.body = slice(text, p.start, end, w.seal || !p.stream)
+		if !full && final {
+			w.blocks = blocks
+		}
+		if err := r.put(ctx, p, w); err != nil {
+			return err
+		}
+		if !full {
+			return r.saveProgress(ctx, text)
+		}
+		p.sealed = true
+		r.parts = append(r.parts, r.nextPart(end))
+	}
+}
+
+// write is what one message is brought to.
+type write struct {
+	body   string
+	seal   bool // nothing will be added to this message
+	final  bool // the answer is whole: the call must be made
+	blocks []slack.Block
+}
+
+// current returns the part that the end of text belongs to.
+func (r *reply) current(text string) *part {
+	// A shorter text than before (an apology instead of an answer) starts over.
+	if n := len(r.parts); n > 0 && r.parts[n-1].start >= len(text) {
+		r.spare = append(r.parts, r.spare...)
+		r.parts = nil
+	}
+	if len(r.parts) == 0 {
+		r.parts = append(r.parts, r.nextPart(0))
+	}
+	return r.parts[len(r.parts)-1]
+}
+
+func (r *reply) nextPart(start int) *part {
+	if len(r.spare) == 0 {
+		return &part{start: start}
+	}
+	p := r.spare[0]
+	r.spare = r.spare[1:]
+	p.start, p.sealed = start, false
+	return p
+}
+
+// put brings one message to w.
+func (r *reply) put(ctx context.Context, p *part, w write) error {
+	switch {
+	case p.ts == "":
+		return r.open(ctx, p, w)
+	case p.stream && strings.HasPrefix(w.body, p.sent) && p.sent != "" && time.Since(p.opened) < streamLife:
+		err := r.extend(ctx, p, w)
+		if err == nil || errors.Is(err, errNotNow) || fatal(err) {
+			return err
+		}
+		// Whatever went wrong with the stream, an edit puts the text right,
+		// and nothing may be appended to a text that is not known.
+		p.sent = ""
+		r.b.log.Info("native stream left for edits", "turn", r.turn.ID, "err", err)
+		return r.edit(ctx, p, w)
+	default:
+		return r.edit(ctx, p, w)
+	}
+}
+
+// extend appends to a native stream, or ends it.
+func (r *reply) extend(ctx context.Context, p *part, w write) error {
+	rest := w.body[len(p.sent):]
+	var err error
+	switch {
+	case w.seal:
+		err = r.b.stopStream(ctx, r.target(p), rest, w)
+		if err == nil {
+			p.stream = false
+		}
+	case rest == "":
+		return nil
+	default:
+		err = r.b.appendStream(ctx, r.target(p), rest)
+	}
+	if err == nil {
+		p.sent = w.body
+	}
+	return err
+}
+
+// edit replaces the text of a message, after closing its stream.
+func (r *reply) edit(ctx context.Context, p *part, w write) error {
+	if p.stream {
+		if err := r.b.endStream(ctx, r.target(p), w.final); err != nil {
+			return err
+		}
+		p.stream, p.sent = false, ""
+		if err := r.saveParts(ctx); err != nil {
+			return err
+		}
+	}
+	if p.sent == w.body && !w.final {
+		return nil
+	}
+	err := r.b.update(ctx, r.target(p), w)
+	switch refusalCode(err) {
+	case "edit_window_closed", "cant_update_message", "block_mismatch":
+		// The message stays as it is; the text goes on in a new one.
+		p.ts, p.sent = "", ""
+		return r.open(ctx, p, w)
+	}
+	if err == nil {
+		p.sent = w.body
+	}
+	return err
+}
+
+// open posts a new message for p.
+func (r *reply) open(ctx context.Context, p *part, w write) error {
+	if r.turn.State == storage.StateReceived {
+		if err := r.advance(ctx, storage.Change{To: storage.StatePosting, ReplyID: r.turn.ID}); err != nil {
+			return err
+		}
+	}
+	err := r.b.post(ctx, r.target(p), p, w)
+	if errors.Is(err, errUnknown) {
+		err = r.reconcile(ctx, p, w)
+	}
+	if err != nil {
+		return err
+	}
+	p.opened = time.Now()
+	return r.saveParts(ctx)
+}
+
+// reconcile finds out whether a post whose response was lost took effect, and
+// posts again only if it did not.
+func (r *reply) reconcile(ctx context.Context, p *part, w write) error {
+	found, err := r.b.findReply(ctx, r.turn, r.number(p))
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		return r.b.post(ctx, r.target(p), p, w)
+	}
+	*p = part{ts: found.ts, stream: found.stream, start: p.start, opened: time.Now()}
+	return nil
+}
+
+// saveParts stores which messages the reply has.
+func (r *reply) saveParts(ctx context.Context) error {
+	to := storage.StateStreaming
+	if r.turn.State == storage.StateFinal {
+		to = storage.StateFinal
+	}
+	return r.advance(ctx, storage.Change{To: to, Parts: r.storedParts()})
+}
+
+// saveProgress stores the text so far, now and then.
+func (r *reply) saveProgress(ctx context.Context, text string) error {
+	if r.turn.State != storage.StateStreaming || time.Since(r.checkpoint) < checkpointEvery {
+		return nil
+	}
+	r.checkpoint = time.Now()
+	return r.advance(ctx, storage.Change{To: storage.StateStreaming, Answer: text})
+}
+
+func (r *reply) storedParts() []storage.Part {
+	var out []storage.Part
+	for _, p := range append(r.parts[:len(r.parts):len(r.parts)], r.spare...) {
+		if p.ts != "" {
+			out = append(out, storage.Part{TS: p.ts, Stream: p.stream, Start: p.start})
+		}
+	}
+	return out
+}
+
+func (r *reply) advance(ctx context.Context, c storage.Change) error {
+	c.TurnID, c.From, c.At = r.turn.ID, r.turn.State, time.Now()
+	// The journal must be right even if the turn is being given up.
+	turn, err := r.b.o.Store.Advance(context.WithoutCancel(ctx), r.lease, c)
+	if err != nil {
+		return journalError{err}
+	}
+	r.turn = turn
+	return nil
+}
+
+// number is p's place among the messages of the reply.
+func (r *reply) number(p *part) int {
+	for i, q := range r.parts {
+		if p == q {
+			return i
+		}
+	}
+	return len(r.parts)
+}
+
+func (r *reply) target(p *part) target {
+	return target{turn: r.turn, ts: p.ts, number: r.number(p)}
+}
+
+// journalError is a failure to store what happens to the reply. Nothing more
+// may be written to Slack then: it could not be found again.
+type journalError struct{ error }
+
+func (e journalError) Unwrap() error { return e.error }
+
+// fatal reports whether the reply cannot be continued.
+func fatal(err error) bool {
+	if _, ok := errors.AsType[journalError](err); ok {
+		return true
+	}
+	switch refusalCode(err) {
+	case "message_not_found", "channel_not_found", "is_archived", "is_inactive", "not_in_channel",
+		"restricted_action", "account_inactive", "invalid_auth", "token_revoked", "not_authed", "missing_scope",
+		"stopped_by_user", "restricted_action_thread_locked", "message_limit_exceeded":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,133 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/slack-go/slack"
+)
+
+// The Web API methods the bot calls.
+const (
+	methodStartStream  = "chat.startStream"
+	methodAppendStream = "chat.appendStream"
+	methodStopStream   = "chat.stopStream"
+	methodUpdate       = "chat.update"
+	methodDelete       = "chat.delete"
+	methodPost         = "chat.postMessage"
+	methodEphemeral    = "chat.postEphemeral"
+	methodReplies      = "conversations.replies"
+	methodUserInfo     = "users.info"
+	methodSetStatus    = "assistant.threads.setStatus"
+)
+
+// callTimeout bounds one Web API call; slack-go sets no bound of its own.
+const callTimeout = 30 * time.Second
+
+// finalPatience bounds how long a call that must succeed is tried.
+const finalPatience = 3 * time.Minute
+
+var (
+	// errNotNow: the pacer or Slack has no room for a call that can wait.
+	errNotNow = errors.New("no room for this call now")
+	// errUnknown: the call may or may not have taken effect.
+	errUnknown = errors.New("outcome unknown")
+)
+
+// attempt makes a call once if there is room for it. Its error is errNotNow,
+// errUnknown (wrapped), or Slack's refusal.
+func (b *Bot) attempt(ctx context.Context, method string, call func(context.Context) error) error {
+	if !b.pacer.try(method) {
+		return errNotNow
+	}
+	err := b.once(ctx, method, call)
+	if _, limited := errors.AsType[*slack.RateLimitedError](err); limited {
+		return errNotNow
+	}
+	return err
+}
+
+// insist waits for room and makes the call, again after each 429. Its error is
+// errUnknown (wrapped), Slack's refusal, or ctx's.
+func (b *Bot) insist(ctx context.Context, method, channelID string, call func(context.Context) error) error {
+	for {
+		if err := b.pacer.wait(ctx, method, channelID); err != nil {
+			return err
+		}
+		err := b.once(ctx, method, call)
+		if _, limited := errors.AsType[*slack.RateLimitedError](err); !limited {
+			return err
+		}
+	}
+}
+
+// repeat insists on a call that may safely be made twice, through lost
+// responses and server errors, for finalPatience.
+func (b *Bot) repeat(ctx context.Context, method, channelID string, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, finalPatience)
+	defer cancel()
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		err := b.insist(ctx, method, channelID, call)
+		if !errors.Is(err, errUnknown) {
+			return err
+		}
+		b.log.Warn("slack call failed, trying again", "method", method, "err", err)
+		if sleep(ctx, pause) != nil {
+			return err
+		}
+	}
+}
+
+// once makes a call and sorts its error: a 429 freezes the method, anything
+// that may have happened on Slack's side is errUnknown.
+func (b *Bot) once(ctx context.Context, method string, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	err := call(ctx)
+	if err == nil {
+		return nil
+	}
+	if wait, ok := rateLimit(err); ok {
+		b.pacer.limited(method, wait)
+		return &slack.RateLimitedError{RetryAfter: wait}
+	}
+	switch refusalCode(err) {
+	case "", "internal_error", "fatal_error", "service_unavailable", "request_timeout", "messaging_processing_failed":
+		return errors.Join(errUnknown, err)
+	}
+	return err
+}
+
+// rateLimit recognises the three shapes of a refusal for too many calls and
+// returns how long to stay away; 5 s if Slack did not say.
+func rateLimit(err error) (time.Duration, bool) {
+	if e, ok := errors.AsType[*slack.RateLimitedError](err); ok {
+		return max(e.RetryAfter, time.Second), true
+	}
+	if code := refusalCode(err); code == "ratelimited" || code == "rate_limited" {
+		return 5 * time.Second, true
+	}
+	e, ok := errors.AsType[slack.StatusCodeError](err)
+	return 5 * time.Second, ok && e.Code == http.StatusTooManyRequests
+}
+
+// refusalCode is Slack's error code if it answered ok:false, else "".
+func refusalCode(err error) string {
+	if e, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
+		return e.Err
+	}
+	return ""
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

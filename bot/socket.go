@@ -1,0 +1,187 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/slack-go/slack"
+	"github.com/slack-go/slack/socketmode"
+)
+
+const (
+	// stagger is the time between the starts of two connections, so that
+	// Slack does not refresh both at the same time.
+	stagger = 10 * time.Second
+	// ackPatience bounds the queueing of an acknowledgement; Slack sends the
+	// envelope again after 3 s anyway.
+	ackPatience = 3 * time.Second
+	// atOnce is how many envelopes are taken in at a time: enough for the
+	// store to commit them together.
+	atOnce = 256
+)
+
+// listen keeps the Socket Mode connections until ctx ends and everything taken
+// in is acknowledged. It returns an error only if Slack refuses the tokens.
+func (b *Bot) listen(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for i := range b.o.Slack.Connections {
+		wg.Go(func() {
+			if sleep(ctx, time.Duration(i)*stagger) != nil {
+				return
+			}
+			if err := b.connect(ctx, i); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// connect runs one connection. slack-go reconnects by itself and gives up only
+// on tokens that Slack refuses.
+func (b *Bot) connect(ctx context.Context, number int) error {
+	client := socketmode.New(b.api,
+		socketmode.OptionDialer(&websocket.Dialer{
+			NetDialContext: b.o.Slack.DialContext, Proxy: b.o.Slack.Proxy,
+			HandshakeTimeout: 15 * time.Second,
+			// An acknowledgement must fit one frame: Slack does not put
+			// continuation frames together.
+			WriteBufferSize: 32 << 10,
+		}),
+		socketmode.OptionLog(log.New(io.Discard, "", 0)))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	drained, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	wg.Go(func() { b.drain(drained, client, number) })
+	defer b.sockets.set(number, false)
+
+	err := client.RunContext(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("%w: apps.connections.open: %w", ErrSlackAppAuth, err)
+}
+
+// drain reads the client's events. It must never stop while the client runs: an
+// unread channel blocks the reader, pings go unanswered, and the connection is
+// lost.
+func (b *Bot) drain(ctx context.Context, client *socketmode.Client, number int) {
+	slots := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		var ev socketmode.Event
+		select {
+		case <-ctx.Done():
+			return
+		case ev = <-client.Events:
+		}
+		switch ev.Type {
+		case socketmode.EventTypeHello:
+			b.sockets.set(number, true)
+			b.log.Info("connected to Slack", "socket", number)
+		case socketmode.EventTypeConnecting:
+			b.sockets.set(number, false)
+		case socketmode.EventTypeConnectionError:
+			b.log.Warn("cannot connect to Slack, trying again", "socket", number, "err", connectionError(ev))
+		case socketmode.EventTypeErrorWriteFailed:
+			b.log.Warn("acknowledgement lost, Slack will send the event again", "socket", number)
+		}
+		env, ok := envelopeOf(ev)
+		if !ok {
+			continue
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			b.take(ctx, client, env)
+		})
+	}
+}
+
+// take handles an envelope and acknowledges it.
+func (b *Bot) take(ctx context.Context, client *socketmode.Client, env envelope) {
+	payload, err := b.handle(ctx, env)
+	if err != nil {
+		b.log.Error("envelope not taken in, Slack will send it again", "type", env.Type, "err", err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackPatience)
+	defer cancel()
+	if err := client.AckCtx(ctx, env.ID, payload); err != nil {
+		b.log.Warn("acknowledgement not sent, Slack will send the event again", "err", err)
+	}
+}
+
+// envelopeOf returns the envelope in ev. One that the client library could not
+// parse is among them: its raw bytes are good enough for us, and without an
+// acknowledgement Slack would send it three more times.
+func envelopeOf(ev socketmode.Event) (envelope, bool) {
+	if bad, ok := ev.Data.(*socketmode.ErrorBadMessage); ok {
+		var env envelope
+		err := json.Unmarshal(bad.Message, &env)
+		return env, err == nil && env.ID != ""
+	}
+	if ev.Request == nil || ev.Request.EnvelopeID == "" {
+		return envelope{}, false
+	}
+	r := ev.Request
+	return envelope{Type: r.Type, ID: r.EnvelopeID, Payload: r.Payload,
+		RetryAttempt: r.RetryAttempt, RetryReason: r.RetryReason}, true
+}
+
+func connectionError(ev socketmode.Event) error {
+	if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok {
+		return e.ErrorObj
+	}
+	return nil
+}
+
+// sockets counts the connections that Slack has greeted.
+type sockets struct {
+	mu sync.Mutex
+	up map[int]bool
+}
+
+func (s *sockets) set(number int, up bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.up[number] = up
+}
+
+func (s *sockets) count() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, up := range s.up {
+		if up {
+			n++
+		}
+	}
+	return n
+}
+
+// httpClient is what the Web API is called with.
+func (o SlackOptions) httpClient() *http.Client {
+	return &http.Client{
+		Timeout: callTimeout,
+		Transport: &http.Transport{
+			DialContext: o.DialContext, Proxy: o.Proxy, ForceAttemptHTTP2: true,
+			TLSHandshakeTimeout: 10 * time.Second, MaxIdleConnsPerHost: 32, IdleConnTimeout: 90 * time.Second,
+		},
+	}
+}

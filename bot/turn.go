@@ -1,0 +1,287 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"github.com/bobbin-bot/bobbin/llm"
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// maxAttempts is how often the model is asked for one turn, counting crashes.
+const maxAttempts = 3
+
+// historyLimit is how many messages of a conversation a prompt looks at.
+const historyLimit = 200
+
+// errShutdown is the cause of turns that a stopping bot gives up.
+var errShutdown = errors.New("bot: shutting down")
+
+// runTurn brings one turn to its end, from whatever state it is in. It returns
+// an error only if the turn stays open: the store failed, the lease was lost,
+// or the bot is stopping.
+func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Turn) error {
+	turn, err := b.recover(ctx, lease, turn)
+	if err != nil {
+		return err
+	}
+	if turn.State.Terminal() {
+		return nil
+	}
+	if turn.State == storage.StateFinal {
+		r := b.newReply(lease, turn)
+		r.start(ctx)
+		r.settle()
+		return b.deliver(ctx, r, turn.Answer, b.feedbackBlocks(turn, nil))
+	}
+	b.pacer.replyBegins()
+	defer b.pacer.replyEnds()
+	r := b.newReply(lease, turn)
+	r.start(ctx)
+	defer r.settle()
+	r.say("is thinking…")
+	a, err := b.ask(ctx, turn, r)
+	r.settle()
+	if ctx.Err() != nil {
+		return b.suspend(ctx, r, a)
+	}
+	if err != nil {
+		return b.giveUp(ctx, r, a, err)
+	}
+	return b.record(ctx, r, a)
+}
+
+// recover finds out what an earlier process did for the turn.
+func (b *Bot) recover(ctx context.Context, lease storage.Lease, turn storage.Turn) (storage.Turn, error) {
+	change := storage.Change{TurnID: turn.ID, From: turn.State, To: turn.State, At: time.Now()}
+	switch {
+	case turn.State == storage.StatePosting, turn.State == storage.StateFinal && len(turn.Parts) == 0:
+		// A message may have been posted whose ts was never stored.
+		m, err := b.findReply(ctx, turn, 0)
+		if refusalCode(err) != "" {
+			b.log.Error("reply of an interrupted turn cannot be looked for", "turn", turn.ID, "err", err)
+			change.To, change.Failure = storage.StateFailed, err.Error()
+			break
+		}
+		if err != nil {
+			return turn, err
+		}
+		if m != nil {
+			change.Parts = []storage.Part{{TS: m.ts, Stream: m.stream}}
+			if turn.State == storage.StatePosting {
+				change.To = storage.StateStreaming
+			}
+		}
+	}
+	if turn.State != storage.StateFinal && !change.To.Terminal() {
+		change.Attempt = turn.Attempt + 1
+		if change.Attempt > maxAttempts {
+			change.To, change.Failure = storage.StateInterrupted, "interrupted too often"
+		}
+	}
+	if change.To == turn.State && change.Attempt == 1 {
+		return turn, nil // the usual case: a fresh turn needs no write
+	}
+	return b.o.Store.Advance(ctx, lease, change)
+}
+
+// answer is what asking the model has brought.
+type answer struct {
+	text     string
+	response *llm.Response
+	usage    []storage.UsageRow
+	prompt   prompt
+	thread   []storage.Message
+}
+
+// ask sends the conversation to the model and shows the text as it comes.
+func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, error) {
+	var a answer
+	req, err := b.prepare(ctx, turn, &a)
+	if err != nil {
+		return a, err
+	}
+	b.log.Debug("asking the model", "turn", turn.ID, "messages", len(req.Messages), "dropped", a.prompt.Dropped)
+	var text strings.Builder
+	for d, err := range b.o.Provider.Stream(ctx, req) {
+		if err != nil {
+			a.text = text.String()
+			return a, err
+		}
+		if d.Restart != nil {
+			text.Reset()
+			r.restart()
+		}
+		if d.Progress != nil {
+			r.say(statusText(*d.Progress))
+		}
+		if d.Attempt != nil {
+			a.usage = append(a.usage, usageRow(turn, *d.Attempt))
+		}
+		if d.Text != "" {
+			text.WriteString(d.Text)
+			r.show(text.String())
+		}
+		if d.Response != nil {
+			a.response = d.Response
+		}
+	}
+	a.text = text.String()
+	if strings.TrimSpace(a.text) == "" {
+		return a, &llm.Error{Class: llm.ClassProtocol, Provider: a.response.Provider, Message: "the answer is empty"}
+	}
+	return a, nil
+}
+
+// prepare makes the request and keeps in a what it was made of.
+func (b *Bot) prepare(ctx context.Context, turn storage.Turn, a *answer) (llm.Request, error) {
+	if err := b.checkBudget(ctx, turn.UserID); err != nil {
+		return llm.Request{}, err
+	}
+	history, err := b.o.Store.History(ctx, turn.Key, historyLimit)
+	if err != nil {
+		return llm.Request{}, fmt.Errorf("read history: %w", err)
+	}
+	a.thread = b.unseen(ctx, turn, history)
+	channel := b.o.Chat.Channels[turn.Key.ChannelID]
+	in := promptInput{
+		System: b.o.Chat.SystemPrompt, Model: channel.Model,
+		History: history, Thread: a.thread, Question: turn.Text, UserID: turn.UserID,
+		Window: b.o.Chat.ContextWindow, MaxOutput: b.o.Chat.MaxOutputTokens,
+		Name: func(id string) string { return b.nameOf(ctx, id) },
+	}
+	if channel.SystemPrompt != "" {
+		in.System = channel.SystemPrompt
+	}
+	a.prompt = buildPrompt(in)
+	req := a.prompt.Request
+	if b.o.Prepare != nil {
+		if err := b.o.Prepare(ctx, &req, turn); err != nil {
+			return req, fmt.Errorf("prepare: %w", err)
+		}
+	}
+	return req, nil
+}
+
+// record stores the answer with its history and usage, and only then tells
+// Slack that it is the last word.
+func (b *Bot) record(ctx context.Context, r *reply, a answer) error {
+	turn := r.turn
+	messages := append(a.thread[:len(a.thread):len(a.thread)],
+		storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: turn.UserID, TS: turn.TS, Text: turn.Text},
+		storage.Message{TurnID: turn.ID, Role: storage.RoleAssistant, Text: a.text})
+	finished, err := b.o.Store.Finish(ctx, r.lease, storage.Result{
+		TurnID: turn.ID, From: turn.State, At: time.Now(), Answer: a.text,
+		Messages: messages, Usage: a.usage, HistoryFrom: a.prompt.From,
+	})
+	if err != nil {
+		return fmt.Errorf("record the answer: %w", err)
+	}
+	r.turn = finished
+	return b.deliver(ctx, r, a.text, b.feedbackBlocks(finished, a.response))
+}
+
+// deliver writes the last version of the reply and closes the turn.
+func (b *Bot) deliver(ctx context.Context, r *reply, text string, blocks []slack.Block) error {
+	err := r.finish(ctx, text, blocks...)
+	change := storage.Change{To: storage.StateDone, Parts: r.storedParts()}
+	switch {
+	case err == nil:
+	case refusalCode(err) != "":
+		// Archived, deleted, thrown out: no later try will do better.
+		b.log.Error("answer cannot be shown", "turn", r.turn.ID, "channel", r.turn.Key.ChannelID, "err", err)
+		change.To, change.Failure = storage.StateFailed, err.Error()
+	default:
+		return fmt.Errorf("last write of the reply: %w", err)
+	}
+	return b.end(ctx, r, change)
+}
+
+// giveUp tells the person that no answer will come.
+func (b *Bot) giveUp(ctx context.Context, r *reply, a answer, cause error) error {
+	b.log.Error("no answer", "turn", r.turn.ID, "channel", r.turn.Key.ChannelID, "class", llm.ClassOf(cause), "err", cause)
+	if len(a.usage) > 0 {
+		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
+			return fmt.Errorf("record usage: %w", err)
+		}
+	}
+	text := "⚠️ " + userText(cause)
+	if refused, ok := errors.AsType[budgetError](cause); ok {
+		text = refused.Error()
+	}
+	if partial := strings.TrimSpace(a.text); partial != "" {
+		text = partial + "\n\n" + text
+	}
+	err := r.finish(ctx, text)
+	if err != nil && refusalCode(err) == "" {
+		return fmt.Errorf("tell of a failure: %w", err)
+	}
+	return b.end(ctx, r, storage.Change{To: storage.StateFailed, Failure: cause.Error(), Parts: r.storedParts()})
+}
+
+// end moves the turn to its last state.
+func (b *Bot) end(ctx context.Context, r *reply, c storage.Change) error {
+	r.clearStatus(ctx)
+	if r.turn.State == storage.StateReceived && c.To == storage.StateFailed {
+		b.log.Warn("turn ends without a message", "turn", r.turn.ID)
+	}
+	if err := r.advance(ctx, c); err != nil {
+		return err
+	}
+	if b.o.Observe != nil {
+		b.o.Observe(r.turn)
+	}
+	return nil
+}
+
+// suspend leaves a turn for the next start, which finishes it in the same
+// message. A person who looks at it meanwhile should know.
+func (b *Bot) suspend(ctx context.Context, r *reply, a answer) error {
+	cause := context.Cause(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if len(a.usage) > 0 {
+		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
+			return fmt.Errorf("record usage: %w", err)
+		}
+	}
+	if r.turn.State == storage.StateStreaming && errors.Is(cause, errShutdown) {
+		text := strings.TrimSpace(a.text) + "\n\n_I am being restarted and will finish this answer in a moment._"
+		if err := r.finish(ctx, text); err != nil {
+			b.log.Warn("interrupted reply not marked", "turn", r.turn.ID, "err", err)
+		}
+	}
+	r.clearStatus(ctx)
+	return cause
+}
+
+func usageRow(turn storage.Turn, at llm.Attempt) storage.UsageRow {
+	row := storage.UsageRow{
+		TurnID: turn.ID, UserID: turn.UserID, ChannelID: turn.Key.ChannelID,
+		Provider: at.Provider, Model: at.Model, At: at.Start,
+		InputTokens: at.Usage.InputTokens, CachedInputTokens: at.Usage.CachedInputTokens,
+		OutputTokens: at.Usage.OutputTokens, ReasoningTokens: at.Usage.ReasoningTokens,
+		Estimated: at.Usage.Estimated,
+		Outcome:   at.Outcome(), FirstToken: at.FirstToken, Duration: at.Duration,
+	}
+	if at.Price != nil {
+		price := storage.Price(*at.Price)
+		row.Price, row.CostNanoUSD = &price, at.Price.Cost(at.Usage)
+	}
+	return row
+}
+
+func statusText(p llm.Progress) string {
+	switch p.Stage {
+	case llm.StageQueued:
+		return fmt.Sprintf("is waiting %s for its turn…", roundUp(p.Wait))
+	case llm.StageFallback:
+		return "is asking " + p.Provider + " instead…"
+	}
+	return "is trying " + p.Provider + " again…"
+}

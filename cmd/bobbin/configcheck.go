@@ -1,0 +1,207 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bobbin-bot/bobbin/bot"
+	"github.com/bobbin-bot/bobbin/llm"
+	"github.com/bobbin-bot/bobbin/llm/openai"
+)
+
+// check looks for mistakes that need no network, and fills in what depends on
+// other keys.
+func (c *config) check() error {
+	m := &mistakes{file: cmp.Or(c.file, "environment (there is no "+defaultFile+" in this folder)")}
+	c.checkSlack(m)
+	if _, err := c.Storage.boltPath(); err != nil {
+		m.add("storage.url", "%v", err)
+	}
+	c.checkProviders(m)
+	c.checkChat(m)
+	if !slices.Contains([]string{"auto", "stream", "edit"}, c.Reply.Mode) {
+		m.add("reply.mode", "%q: want auto, stream or edit", c.Reply.Mode)
+	}
+	for _, b := range []struct {
+		key   string
+		value float64
+	}{
+		{"user_daily_usd", c.Budget.UserDailyUSD},
+		{"user_daily_tokens", float64(c.Budget.UserDailyTokens)},
+		{"workspace_daily_usd", c.Budget.WorkspaceDailyUSD},
+	} {
+		if !(b.value >= 0 && b.value < 1e9) {
+			m.add("budget."+b.key, "%v: want 0 (no limit) or more", b.value)
+		}
+	}
+	if c.Retention.Conversations < 0 || c.Retention.Usage < 0 {
+		m.add("retention", "want 0 (for ever) or a duration such as 720h")
+	}
+	if c.HTTP.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.HTTP.Listen); err != nil {
+			m.add("http.listen", "%q: want HOST:PORT such as 127.0.0.1:8421, or empty to switch it off", c.HTTP.Listen)
+		}
+	}
+	if _, err := c.Log.level(); err != nil {
+		m.add("log.level", "%q: want debug, info, warn or error", c.Log.Level)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		m.add("log.format", "%q: want text or json", c.Log.Format)
+	}
+	return m.err()
+}
+
+func (c *config) checkSlack(m *mistakes) {
+	hint := ""
+	if c.file == "" {
+		hint = "; set %s, or write a " + defaultFile + " (see: bobbin config). To try without Slack: bobbin demo"
+	}
+	token := func(key, name, variable, prefix, value string) {
+		if err := bot.CheckToken(name, prefix, value); err != nil {
+			m.add(key, "%v%s", err, strings.ReplaceAll(hint, "%s", variable))
+		}
+	}
+	token("slack.bot_token", "bot token", "SLACK_BOT_TOKEN", "xoxb-", c.Slack.BotToken)
+	token("slack.app_token", "app token", "SLACK_APP_TOKEN", "xapp-", c.Slack.AppToken)
+	if u, err := url.Parse(c.Slack.APIURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		m.add("slack.api_url", "%q: want https://slack.com/api/", c.Slack.APIURL)
+	}
+	if c.Slack.Connections < 1 || c.Slack.Connections > 10 {
+		m.add("slack.connections", "%d: Slack allows 1 to 10", c.Slack.Connections)
+	}
+	if _, err := bot.Manifest(bot.ManifestOptions{Command: c.Slack.Command}); err != nil {
+		m.add("slack.command", "%v", err)
+	}
+}
+
+func (c *config) checkProviders(m *mistakes) {
+	if len(c.LLM.Providers) == 0 {
+		if c.file == "" {
+			m.add("llm.providers", "none; set OPENAI_API_KEY (and OPENAI_BASE_URL, OPENAI_MODEL for another server), or write a "+defaultFile)
+		} else {
+			m.add("llm.providers", "none; want at least one with base_url, api_key and model")
+		}
+	}
+	seen := map[string]bool{}
+	for i := range c.LLM.Providers {
+		p := &c.LLM.Providers[i]
+		key := fmt.Sprintf("llm.providers[%d]", i)
+		o := openai.Options{Name: p.Name, BaseURL: p.BaseURL, APIKey: p.APIKey, Model: cmp.Or(p.Model, "unset")}
+		if provider, err := openai.New(o); err != nil {
+			m.add(key+".base_url", "%s", strings.TrimPrefix(err.Error(), "base_url "))
+		} else {
+			p.Name = provider.Name()
+		}
+		if p.Model == "" {
+			m.add(key+".model", "missing%s; the provider's documentation lists the ids", c.envHint("OPENAI_MODEL"))
+		}
+		if p.APIKey == "" {
+			m.add(key+".api_key", "missing%s; for a server that needs none write any word", c.envHint("OPENAI_API_KEY"))
+		}
+		if seen[p.Name] {
+			m.add(key+".name", "%q is used twice; give each provider its own name", p.Name)
+		}
+		seen[p.Name] = true
+		c.checkNumbers(m, key, *p)
+	}
+}
+
+func (c *config) envHint(variable string) string {
+	if c.file == "" {
+		return "; set " + variable
+	}
+	return ""
+}
+
+func (c *config) checkNumbers(m *mistakes, key string, p providerConfig) {
+	for _, n := range []struct {
+		key   string
+		value int
+	}{
+		{"requests_per_minute", p.RequestsPerMinute}, {"tokens_per_minute", p.TokensPerMinute}, {"concurrency", p.Concurrency},
+		{"connect_timeout", int(p.ConnectTimeout)}, {"first_token_timeout", int(p.FirstTokenTimeout)},
+		{"idle_timeout", int(p.IdleTimeout)}, {"breaker.failures", p.Breaker.Failures}, {"breaker.open", int(p.Breaker.Open)},
+		{"context_window", p.ContextWindow}, {"max_output_tokens", p.MaxOutputTokens},
+	} {
+		if n.value < 0 {
+			m.add(key+"."+n.key, "must not be negative")
+		}
+	}
+	if p.MaxRetries != nil && (*p.MaxRetries < 0 || *p.MaxRetries > 20) {
+		m.add(key+".max_retries", "%d: want 0 to 20", *p.MaxRetries)
+	}
+	if p.Temperature != nil && (*p.Temperature < 0 || *p.Temperature > 2) {
+		m.add(key+".temperature", "%v: want 0 to 2", *p.Temperature)
+	}
+	if p.ContextWindow > 0 && p.MaxOutputTokens >= p.ContextWindow {
+		m.add(key+".max_output_tokens", "%d leaves no room for a question in a context_window of %d", p.MaxOutputTokens, p.ContextWindow)
+	}
+	if _, err := p.Price.price(); err != nil {
+		m.add(key+".price", "%v", err)
+	}
+}
+
+func (c *config) checkChat(m *mistakes) {
+	for _, id := range slices.Sorted(maps.Keys(c.Chat.Channels)) {
+		ch := c.Chat.Channels[id]
+		key := "chat.channels." + id
+		if !strings.HasPrefix(id, "C") && !strings.HasPrefix(id, "G") && !strings.HasPrefix(id, "D") {
+			m.add(key, "want a channel's id such as C0123ABCD (in Slack: the channel's name, About, at the bottom), not its name")
+		}
+		if !slices.Contains([]string{"", "mention", "thread"}, ch.Reply) {
+			m.add(key+".reply", "%q: want mention or thread", ch.Reply)
+		}
+	}
+	users := func(key string, ids []string) {
+		for _, id := range ids {
+			if id != bot.Everyone && !strings.HasPrefix(id, "U") && !strings.HasPrefix(id, "W") {
+				m.add(key, "%q: want a member's id such as U0123ABCD (in Slack: profile, ⋮, Copy member ID), not a name", id)
+			}
+		}
+	}
+	if c.Access.Users != nil {
+		users("access.users", *c.Access.Users)
+	}
+	users("access.admins", c.Access.Admins)
+	if slices.Contains(c.Access.Admins, bot.Everyone) {
+		m.add("access.admins", "%q would make everyone an admin; list the ids", bot.Everyone)
+	}
+}
+
+// boltPath returns the file behind bolt://PATH.
+func (c storageConfig) boltPath() (string, error) {
+	path, ok := strings.CutPrefix(c.URL, "bolt://")
+	switch {
+	case ok && path != "" && !strings.HasSuffix(path, "/"):
+		return filepath.FromSlash(path), nil
+	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):
+		return "", fmt.Errorf("PostgreSQL is not supported by this version; use bolt://bobbin.db")
+	}
+	return "", fmt.Errorf("%q: want bolt://PATH, such as bolt://bobbin.db or bolt:///var/lib/bobbin/bobbin.db", c.URL)
+}
+
+// price returns nil for a price that is not configured: unknown, not free.
+func (p *priceConfig) price() (*llm.Price, error) {
+	if p == nil {
+		return nil, nil
+	}
+	cached := p.Input
+	if p.Cached != nil {
+		cached = *p.Cached
+	}
+	price, err := llm.PerMillion(p.Input, cached, p.Output)
+	return &price, err
+}
+
+func (c logConfig) level() (slog.Level, error) {
+	var l slog.Level
+	err := l.UnmarshalText([]byte(c.Level))
+	return l, err
+}

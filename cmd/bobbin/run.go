@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bobbin-bot/bobbin/bot"
+	"github.com/bobbin-bot/bobbin/storage"
+	"github.com/bobbin-bot/bobbin/storage/boltstore"
+)
+
+func runCommand(env *environment) *cobra.Command {
+	return &cobra.Command{
+		Use:   "run",
+		Short: "Serve your Slack workspace",
+		Long: `Serve your Slack workspace until a signal says stop.
+
+The configuration is bobbin.yaml in this folder, or --config FILE. With no file
+these variables are enough: SLACK_BOT_TOKEN, SLACK_APP_TOKEN, OPENAI_API_KEY, and
+for a server other than OpenAI's OPENAI_BASE_URL and OPENAI_MODEL.
+
+The first SIGINT or SIGTERM lets answers under way finish, for up to 25 s; a
+second one ends the process at once. Both are safe: unfinished answers are
+finished in the same Slack message at the next start.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(env.configPath, env.getenv)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), &c, newLogger(c.Log, env.stderr))
+		},
+	}
+}
+
+// serve runs the bot of a checked configuration.
+func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
+	path, err := c.Storage.boltPath()
+	if err != nil {
+		return usageError{err}
+	}
+	store, err := openStore(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeStore(store)) }()
+	m, err := wireModel(c.LLM.Providers, log)
+	if err != nil {
+		return usageError{err}
+	}
+	o := c.botOptions()
+	o.Provider, o.Store, o.Logger, o.Providers = m.provider, store, log, m.states
+	b, err := bot.New(o)
+	if err != nil {
+		return usageError{err}
+	}
+	log.Info("starting", "version", buildInfo().version, "store", path, "providers", c.providerNames())
+	stopHTTP, err := serveHealth(c.HTTP.Listen, b, m, log)
+	if err != nil {
+		return usageError{err}
+	}
+	defer stopHTTP()
+	if err := b.Run(ctx); err != nil {
+		return explain(err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+func closeStore(s *boltstore.Store) error {
+	if err := s.Close(); err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// openStore opens the bolt file and says what to do if it cannot.
+func openStore(path string) (*boltstore.Store, error) {
+	store, err := boltstore.Open(path, boltstore.Options{})
+	if err == nil {
+		return store, nil
+	}
+	shown, absErr := filepath.Abs(path)
+	if absErr != nil {
+		shown = path
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, storage.ErrInUse):
+		hint = "stop the other bobbin, or give this one its own storage.url"
+	case errors.Is(err, storage.ErrCorrupt):
+		hint = "move the file away and put a backup in its place; nothing was changed in it"
+	case errors.Is(err, storage.ErrSchema):
+		hint = "run the version of bobbin that wrote it, or a newer one"
+	case errors.Is(err, os.ErrPermission):
+		hint = "give the user that runs bobbin the right to read and write the file and its folder"
+	case errors.Is(err, os.ErrNotExist):
+		hint = "create the folder, or change storage.url"
+	}
+	if hint != "" {
+		hint = "; " + hint
+	}
+	return nil, fmt.Errorf("open store %s: %w%s", shown, err, hint)
+}
+
+// explain adds to an error of the bot what the operator can do.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, bot.ErrSlackAuth):
+		return fmt.Errorf("%w; check slack.bot_token, and that the app is still installed in the workspace", err)
+	case errors.Is(err, bot.ErrSlackAppAuth):
+		return fmt.Errorf("%w; check slack.app_token (scope connections:write) and that Socket Mode is on", err)
+	case errors.Is(err, bot.ErrSlackUnreachable):
+		return fmt.Errorf("%w; check the network, a proxy (HTTPS_PROXY) and slack.api_url", err)
+	}
+	return err
+}
