@@ -25,6 +25,12 @@ type callback struct {
 	Event     event  `json:"event"`
 }
 
+func decodeCallback(payload []byte) (callback, error) {
+	var cb callback
+	err := json.Unmarshal(payload, &cb)
+	return cb, err
+}
+
 // event is a message or app_mention; other types leave most of it empty.
 type event struct {
 	Type        string          `json:"type"`

@@ -21,8 +21,8 @@ import (
 func (b *Bot) handle(ctx context.Context, env envelope) (ack any, err error) {
 	switch env.Type {
 	case "events_api":
-		var cb callback
-		if err := json.Unmarshal(env.Payload, &cb); err != nil {
+		cb, err := decodeCallback(env.Payload)
+		if err != nil {
 			b.log.Warn("event not understood", "err", err)
 			return nil, nil // it will not be clearer the second time
 		}

@@ -1,0 +1,77 @@
+package bot
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/bobbin-bot/bobbin/llm"
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// exchange is a history of n turns whose messages have size bytes each.
+func exchange(n, size int) storage.History {
+	var h storage.History
+	for i := range n {
+		for _, role := range []storage.Role{storage.RoleUser, storage.RoleAssistant} {
+			h.Messages = append(h.Messages, storage.Message{Seq: uint64(len(h.Messages) + 1), Role: role,
+				Text: fmt.Sprintf("%s %d %s", role, i, strings.Repeat("x", size))})
+		}
+	}
+	return h
+}
+
+func TestPromptKeepsShortHistoryWhole(t *testing.T) {
+	p := buildPrompt(promptInput{System: "S", History: exchange(3, 10), Question: "Q", Window: 16384, MaxOutput: 2048})
+	if len(p.Request.Messages) != 7 || p.Dropped != 0 || p.From != 1 {
+		t.Errorf("%d messages, %d dropped, from %d; want all 7 from 1", len(p.Request.Messages), p.Dropped, p.From)
+	}
+	if last := p.Request.Messages[6]; last != (llm.Message{Role: llm.RoleUser, Content: "Q"}) {
+		t.Errorf("last message %v, want the question", last)
+	}
+}
+
+// Whole turns go, oldest first, from the high watermark down to the low one;
+// then the beginning stays the same for many turns.
+func TestPromptCutsBetweenWatermarks(t *testing.T) {
+	const window, maxOutput = 4000, 1000
+	h := storage.History{}
+	cuts, last := 0, uint64(0)
+	for turn := range 60 {
+		h.Messages = exchange(turn, 200).Messages
+		p := buildPrompt(promptInput{System: "S", History: h, Question: "Q", Window: window, MaxOutput: maxOutput})
+		if n := llm.EstimateTokens(p.Request); n > int(highWatermark*(window-maxOutput)) {
+			t.Fatalf("turn %d: prompt of %d tokens, over the high watermark", turn, n)
+		}
+		if first := p.Request.Messages[0]; first.Role != llm.RoleUser {
+			t.Fatalf("turn %d: the prompt begins with an answer: %q", turn, first.Content)
+		}
+		if p.From != last && last != 0 {
+			cuts++
+		}
+		last, h.From = p.From, p.From
+	}
+	if cuts == 0 || cuts > 8 {
+		t.Errorf("%d cuts in 60 turns; want a few: each empties the provider's prefix cache", cuts)
+	}
+}
+
+func TestPromptNeverDropsTheQuestion(t *testing.T) {
+	p := buildPrompt(promptInput{History: exchange(5, 100), Question: strings.Repeat("Q", 100_000), Window: 1000, MaxOutput: 500})
+	if n := len(p.Request.Messages); n != 1 || p.Dropped != 10 {
+		t.Errorf("%d messages, %d dropped; want the question alone", n, p.Dropped)
+	}
+}
+
+func TestPromptMergesMessagesOfOneRole(t *testing.T) {
+	p := buildPrompt(promptInput{
+		Thread:   []storage.Message{{Text: authored("U1", "it is red")}, {Text: authored("U2", "ask <@U1>")}},
+		Question: authored("U2", "why?"),
+		Window:   16384,
+		Name:     func(id string) string { return map[string]string{"U1": "Ann", "U2": "Ben"}[id] },
+	})
+	want := "Ann: it is red\n\nBen: ask @Ann\n\nBen: why?"
+	if len(p.Request.Messages) != 1 || p.Request.Messages[0].Content != want {
+		t.Errorf("got %q, want one message %q: strict servers want the roles to alternate", p.Request.Messages, want)
+	}
+}

@@ -1,0 +1,200 @@
+package bot_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/bot"
+	"github.com/bobbin-bot/bobbin/bot/slacksim"
+	"github.com/bobbin-bot/bobbin/llm/llmsim"
+)
+
+// Whatever a call to Slack meets, the answer is whole, stands once, and nobody
+// calls inside a Retry-After.
+func TestSlackFaults(t *testing.T) {
+	answer := numbered(120)
+	faults := []struct {
+		name  string
+		mode  string
+		fault slacksim.Fault
+	}{
+		{"append is rate limited", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Status: 429, RetryAfter: 7 * time.Second, Times: 2}},
+		{"start is rate limited", bot.ReplyAuto, slacksim.Fault{Method: methodStart, Status: 429, RetryAfter: 30 * time.Second, Times: 1}},
+		{"stop is rate limited", bot.ReplyAuto, slacksim.Fault{Method: methodStop, Status: 429, RetryAfter: 20 * time.Second, Times: 3}},
+		{"edits are rate limited", bot.ReplyEdit, slacksim.Fault{Method: methodUpdate, Status: 429, RetryAfter: 9 * time.Second, Every: 2}},
+		{"post is rate limited", bot.ReplyEdit, slacksim.Fault{Method: methodPost, Status: 429, RetryAfter: 5 * time.Second, Times: 2}},
+		{"edits fail with 503", bot.ReplyEdit, slacksim.Fault{Method: methodUpdate, Status: 503, Times: 4}},
+		{"stop fails with 500", bot.ReplyAuto, slacksim.Fault{Method: methodStop, Status: 500, Times: 2}},
+		{"append fails with 502", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Status: 502, Times: 1}},
+		{"the answer to post is lost", bot.ReplyEdit, slacksim.Fault{Method: methodPost, LoseResponse: true, Times: 1}},
+		{"the answer to start is lost", bot.ReplyAuto, slacksim.Fault{Method: methodStart, LoseResponse: true, Times: 1}},
+		{"the answer to append is lost", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, LoseResponse: true, Times: 2}},
+		{"the answer to stop is lost", bot.ReplyAuto, slacksim.Fault{Method: methodStop, LoseResponse: true, Times: 1}},
+		{"the answer to an edit is lost", bot.ReplyEdit, slacksim.Fault{Method: methodUpdate, LoseResponse: true, Every: 2}},
+		{"the stream is closed by Slack", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Error: "message_not_in_streaming_state", Times: 1}},
+		{"the stream is full", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Error: "msg_too_long", Times: 1}},
+		{"the stream has another mode", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Error: "streaming_mode_mismatch", Times: 1}},
+		{"streams need a recipient", bot.ReplyAuto, slacksim.Fault{Method: methodStart, Error: "missing_recipient_user_id"}},
+		{"the status cannot be set", bot.ReplyAuto, slacksim.Fault{Method: methodSetStatus, Error: "missing_scope"}},
+		{"Slack takes two seconds a call", bot.ReplyAuto, slacksim.Fault{Delay: 2 * time.Second}},
+	}
+	for _, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+				w.options.Reply.Mode = f.mode
+				m.Answer = script(answer)
+			}, func(w *world) {
+				w.slack.Fault(f.fault)
+				ts := w.post(ann, general, "", "@bobbin count")
+				reply := w.answered(general, ts, 1)
+				w.settle()
+				if n := len(w.replies(general, ts)); n != 1 {
+					t.Errorf("%d replies, want 1", n)
+				}
+				if got := strings.TrimSpace(reply.Markdown); got != strings.TrimSpace(answer) {
+					t.Errorf("shown:\n%q\nwant:\n%q\n%s", got, answer, w.logs)
+				}
+				w.noCallsInsideRetryAfter()
+				w.noOpenTurns()
+			})
+		})
+	}
+}
+
+// noCallsInsideRetryAfter checks the promise to Slack.
+func (w *world) noCallsInsideRetryAfter() {
+	w.t.Helper()
+	frozen := map[string]time.Time{}
+	for _, c := range w.slack.Calls() {
+		if until := frozen[c.Method]; c.At.Before(until) {
+			w.t.Errorf("%s called %v before its Retry-After was over", c.Method, until.Sub(c.At))
+		}
+		if c.HTTPStatus == 429 {
+			frozen[c.Method] = c.At.Add(c.RetryAfter)
+		}
+	}
+}
+
+// A slow Slack does not slow the reading of the model.
+func TestSlowSlackDoesNotSlowTheModel(t *testing.T) {
+	inWorld(t, func(_ *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = script(numbered(100)) }, func(w *world) {
+		w.slack.Fault(slacksim.Fault{Delay: 5 * time.Second})
+		ts := w.post(ann, general, "", "@bobbin count")
+		w.answered(general, ts, 1)
+		r := w.model.Requests()[0]
+		if took := r.Ended.Sub(r.At); took > 7*time.Second {
+			t.Errorf("the model's answer was read in %v; it was sent in about 5.3 s", took)
+		}
+	})
+}
+
+// An answer for a channel that is closed to the bot ends the turn; nothing is
+// tried for ever.
+func TestAnswerThatCannotBeShown(t *testing.T) {
+	for _, code := range []string{"is_archived", "not_in_channel", "channel_not_found"} {
+		t.Run(code, func(t *testing.T) {
+			inWorld(t, nil, func(w *world) {
+				for _, method := range []string{methodStart, methodPost} {
+					w.slack.Fault(slacksim.Fault{Method: method, Error: code})
+				}
+				w.post(ann, general, "", "@bobbin hello")
+				w.settle()
+				w.noOpenTurns()
+				if n := len(w.calls(methodPost)) + len(w.calls(methodStart)); n > 3 {
+					t.Errorf("%d attempts to post", n)
+				}
+			})
+		})
+	}
+}
+
+// An answer longer than a message goes on in further messages of the thread;
+// no word is lost, and a code block is closed and opened again.
+func TestLongAnswer(t *testing.T) {
+	for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
+		t.Run(mode, func(t *testing.T) {
+			answer := "Here it is:\n\n```go\n" + strings.Repeat("line := \"of code\"\n", 1200) + "```\n\nThat was it."
+			inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+				w.options.Reply.Mode = mode
+				m.Answer = func(llmsim.Request) llmsim.Script {
+					return llmsim.Script{Text: answer, Gap: 5 * time.Millisecond}
+				}
+			}, func(w *world) {
+				ts := w.post(ann, general, "", "@bobbin long please")
+				w.answered(general, ts, 1)
+				w.settle()
+				parts := w.replies(general, ts)
+				if len(parts) != 3 {
+					t.Fatalf("%d messages, want 3 for %d bytes", len(parts), len(answer))
+				}
+				lines := 0
+				for i, p := range parts {
+					if n := strings.Count(p.Markdown, "```"); n != 2 {
+						t.Errorf("message %d has %d code fences, want 2: opened and closed", i, n)
+					}
+					if isFinished(p) != (i == len(parts)-1) {
+						t.Errorf("message %d: the buttons belong under the last message only", i)
+					}
+					lines += strings.Count(p.Markdown, "line :=")
+				}
+				if lines != 1200 || !strings.HasSuffix(parts[2].Markdown, "That was it.") {
+					t.Errorf("%d of 1200 lines arrived; the end is %q", lines, parts[2].Markdown[len(parts[2].Markdown)-30:])
+				}
+			})
+		})
+	}
+}
+
+// An answer that takes longer than a native stream lives stays whole.
+func TestAnswerOutlivesItsStream(t *testing.T) {
+	answer := numbered(150)
+	inWorld(t, func(_ *world, _ *slacksim.Options, m *llmsim.Options) {
+		m.Answer = func(llmsim.Request) llmsim.Script { return llmsim.Script{Text: answer, Gap: 1100 * time.Millisecond} }
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin slowly")
+		reply := w.answered(general, ts, 1)
+		if len(w.replies(general, ts)) != 1 || strings.TrimSpace(reply.Markdown) != strings.TrimSpace(answer) {
+			t.Errorf("%d replies, the last shows %q", len(w.replies(general, ts)), reply.Markdown)
+		}
+		for _, c := range w.slack.Calls() {
+			if c.Error != "" {
+				t.Errorf("%s was refused with %s; the stream should be left before Slack closes it", c.Method, c.Error)
+			}
+		}
+	})
+}
+
+// What a model writes cannot ring anybody's bell.
+func TestModelCannotMention(t *testing.T) {
+	inWorld(t, func(_ *world, _ *slacksim.Options, m *llmsim.Options) {
+		m.Answer = func(llmsim.Request) llmsim.Script {
+			return llmsim.Script{Deltas: []string{"Hey <", "!chan", "nel> and <@", "U0BEN>, look at <", "#C0GENERAL> & <b>"}, Gap: 2 * time.Second}
+		}
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin shout")
+		reply := w.answered(general, ts, 1)
+		for _, bad := range []string{"<!channel", "<@U0BEN", "<#C0GENERAL"} {
+			if strings.Contains(reply.Markdown, bad) || strings.Contains(reply.Text, bad) {
+				t.Errorf("the reply contains %q:\n%q\n%q", bad, reply.Markdown, reply.Text)
+			}
+		}
+		if !strings.HasSuffix(reply.Markdown, "& <b>") {
+			t.Errorf("harmless text was changed: %q", reply.Markdown)
+		}
+		for _, c := range append(w.calls(methodPost), w.calls(methodUpdate)...) {
+			if c.Args["link_names"] != "" || c.Args["parse"] == "full" {
+				t.Errorf("%s asks Slack to find mentions: %v", c.Method, c.Args)
+			}
+		}
+	})
+}
+
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "word%d ", i)
+	}
+	return b.String()
+}
