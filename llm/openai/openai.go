@@ -162,8 +162,12 @@ func (p *Provider) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.De
 // Models lists the ids of the server's models in the server's order.
 func (p *Provider) Models(ctx context.Context) ([]string, error) {
 	var res *http.Response
-	page, err := p.client.Models.List(ctx, option.WithResponseInto(&res))
-	if err != nil {
+	var page struct {
+		Data []struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	if err := p.client.Get(ctx, "models", nil, &page, option.WithResponseInto(&res)); err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}

@@ -1,0 +1,174 @@
+package llm_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/llm"
+)
+
+var (
+	good = step{text: "answer"}
+	bad  = step{err: class(llm.ClassServer)}
+)
+
+func TestBreakerOpensAndRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &scripted{name: "p", steps: []step{bad, bad, bad, bad, good}}
+		var seen []llm.BreakerPhase
+		b := llm.Breaker(p, llm.BreakerOptions{Failures: 3, Observe: func(s llm.BreakerState) { seen = append(seen, s.Phase) }})
+		for range 3 {
+			ask(t.Context(), b)
+		}
+		s := b.State()
+		if s.Phase != llm.BreakerOpen || s.LastErr == nil {
+			t.Fatalf("after 3 failures: %+v, want open", s)
+		}
+		begun := time.Now()
+		o := ask(t.Context(), b)
+		if e := asLocal(o.err); e == nil || e.RetryAfter <= 0 || time.Since(begun) > 0 || p.count() != 3 {
+			t.Errorf("an open breaker gave %v after %v; want a refusal at once that names the next trial", o.err, time.Since(begun))
+		}
+		first := time.Until(s.Until)
+		time.Sleep(first)
+		ask(t.Context(), b) // the trial fails
+		second := time.Until(b.State().Until)
+		if first < 4*time.Second || first > 6*time.Second || second < 8*time.Second || second > 12*time.Second {
+			t.Errorf("pauses of %v and %v, want about 5 s and then 10 s", first, second)
+		}
+		time.Sleep(second)
+		if o := ask(t.Context(), b); o.text != "answer" || b.State().Phase != llm.BreakerClosed {
+			t.Errorf("%+v, %+v; want the trial's answer to close the breaker", o, b.State())
+		}
+		want := []llm.BreakerPhase{llm.BreakerOpen, llm.BreakerHalfOpen, llm.BreakerOpen, llm.BreakerHalfOpen, llm.BreakerClosed}
+		if len(seen) != len(want) {
+			t.Errorf("observed %v, want %v", seen, want)
+		}
+	})
+}
+
+func asLocal(err error) *llm.Error {
+	if e, ok := err.(*llm.Error); ok && e.Class == llm.ClassLocal {
+		return e
+	}
+	return nil
+}
+
+func TestBreakerVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		step  step
+		calls int
+		phase llm.BreakerPhase
+	}{
+		{"429 is not ill health", step{err: class(llm.ClassRate)}, 20, llm.BreakerClosed},
+		{"a long prompt is not", step{err: class(llm.ClassContext)}, 20, llm.BreakerClosed},
+		{"moderation is not", step{err: class(llm.ClassContent)}, 20, llm.BreakerClosed},
+		{"our limiter is not", step{err: class(llm.ClassLocal)}, 20, llm.BreakerClosed},
+		{"a wrong key opens at once", step{err: class(llm.ClassAuth)}, 1, llm.BreakerOpen},
+		{"an empty account opens at once", step{err: class(llm.ClassQuota)}, 1, llm.BreakerOpen},
+		{"an unknown model opens at once", step{err: class(llm.ClassModel)}, 1, llm.BreakerOpen},
+		{"four failures do not open", bad, 4, llm.BreakerClosed},
+		{"five do", bad, 5, llm.BreakerOpen},
+		{"answers that break off are failures", step{err: class(llm.ClassTruncated)}, 5, llm.BreakerOpen},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := llm.Breaker(&scripted{name: "p", steps: []step{c.step}}, llm.BreakerOptions{})
+				for range c.calls {
+					ask(t.Context(), b)
+				}
+				if got := b.State().Phase; got != c.phase {
+					t.Errorf("after %d calls the breaker is %s, want %s", c.calls, got, c.phase)
+				}
+			})
+		})
+	}
+}
+
+// In the half-open phase one caller tries; the others are refused and not
+// queued behind a provider that may hang.
+func TestBreakerAdmitsOneTrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &scripted{name: "p", steps: []step{bad, {wait: 10 * time.Second, text: "answer"}}}
+		b := llm.Breaker(p, llm.BreakerOptions{Failures: 1})
+		ask(t.Context(), b)
+		time.Sleep(time.Until(b.State().Until))
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { ask(t.Context(), b) })
+		}
+		wg.Wait()
+		if p.count() != 2 {
+			t.Errorf("%d calls reached the provider, want the failure and one trial", p.count())
+		}
+	})
+}
+
+// A stream that began before the breaker opened says nothing about recovery.
+func TestBreakerIgnoresStaleSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &scripted{name: "p", steps: []step{{wait: time.Second, text: "old answer"}, bad}}
+		b := llm.Breaker(p, llm.BreakerOptions{Failures: 2})
+		var wg sync.WaitGroup
+		wg.Go(func() { ask(t.Context(), b) })
+		synctest.Wait()
+		ask(t.Context(), b)
+		ask(t.Context(), b)
+		wg.Wait()
+		if got := b.State().Phase; got != llm.BreakerOpen {
+			t.Errorf("a stale success moved the breaker to %s", got)
+		}
+	})
+}
+
+// No sequence of calls, however they end, leaves a provider that works shut
+// out: after a pause and a lease at most, one call closes the breaker.
+func TestBreakerIsNeverWedged(t *testing.T) {
+	steps := []step{good, bad, {err: class(llm.ClassAuth)}, {err: class(llm.ClassRate)}, {text: "half", err: class(llm.ClassTruncated)},
+		{wait: 90 * time.Second, text: "late"}}
+	for seed := range uint64(300) {
+		synctest.Test(t, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 1))
+			p := &scripted{name: "p"}
+			for range 40 {
+				p.steps = append(p.steps, steps[rng.IntN(len(steps))])
+			}
+			p.steps = append(p.steps, good)
+			b := llm.Breaker(p, llm.BreakerOptions{Failures: 2})
+			var wg sync.WaitGroup
+			for p.count() < 40 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rng.IntN(100))*time.Second)
+				leave := rng.IntN(4) == 0
+				wg.Go(func() {
+					defer cancel()
+					for range b.Stream(ctx, llm.Request{}) {
+						if leave {
+							break
+						}
+					}
+				})
+				time.Sleep(time.Duration(rng.IntN(10)) * time.Second)
+			}
+			wg.Wait()
+			time.Sleep(2 * time.Minute)
+			if o := ask(t.Context(), b); o.text != "answer" || b.State().Phase != llm.BreakerClosed {
+				t.Fatalf("seed %d: %v, %+v; want a working provider to be asked again", seed, o.err, b.State())
+			}
+		})
+	}
+}
+
+func BenchmarkBreaker(b *testing.B) {
+	p := llm.Breaker(&instant{}, llm.BreakerOptions{})
+	b.ReportAllocs()
+	for b.Loop() {
+		for range p.Stream(b.Context(), llm.Request{}) {
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/call(budget:300)")
+}
