@@ -1,0 +1,113 @@
+package slacksim
+
+import "time"
+
+// Calls a minute that Slack grants at least: it counts per method, workspace
+// and app. docs.slack.dev/apis/web-api/rate-limits
+const (
+	tier2 = 20
+	tier3 = 50
+	tier4 = 100
+
+	postsPerMinute  = 300 // "several hundred messages per minute per workspace"
+	statusPerMinute = 600 // docs.slack.dev/reference/methods/assistant.threads.setStatus
+
+	// Posting: one message a second and channel, and short bursts above it.
+	// Slack gives no number for the burst; five is a guess.
+	postBurst = 5
+	postEvery = time.Second
+)
+
+// methods are the methods of the Web API that exist here.
+var methods = map[string]method{
+	"api.test":                    {0, noToken, (*Workspace).apiTest},
+	"auth.test":                   {tier4, botToken, (*Workspace).authTest},
+	"apps.connections.open":       {tier3, appToken, (*Workspace).openConnection},
+	"chat.postMessage":            {postsPerMinute, botToken, (*Workspace).postMessage},
+	"chat.update":                 {tier3, botToken, (*Workspace).updateMessage},
+	"chat.delete":                 {tier3, botToken, (*Workspace).deleteMessage},
+	"chat.postEphemeral":          {tier4, botToken, (*Workspace).postEphemeral},
+	"chat.startStream":            {tier2, botToken, (*Workspace).startStream},
+	"chat.appendStream":           {tier4, botToken, (*Workspace).appendStream},
+	"chat.stopStream":             {tier2, botToken, (*Workspace).stopStream},
+	"conversations.replies":       {tier3, botToken, (*Workspace).conversationReplies},
+	"conversations.history":       {tier3, botToken, (*Workspace).conversationHistory},
+	"conversations.info":          {tier3, botToken, (*Workspace).conversationInfo},
+	"conversations.open":          {tier3, botToken, (*Workspace).conversationOpen},
+	"conversations.members":       {tier4, botToken, (*Workspace).conversationMembers},
+	"users.info":                  {tier4, botToken, (*Workspace).usersInfo},
+	"users.list":                  {tier2, botToken, (*Workspace).usersList},
+	"team.info":                   {tier3, botToken, (*Workspace).teamInfo},
+	"bots.info":                   {tier3, botToken, (*Workspace).botsInfo},
+	"assistant.threads.setStatus": {statusPerMinute, botToken, (*Workspace).setStatus},
+	"reactions.add":               {tier3, botToken, (*Workspace).reactionsAdd},
+	"reactions.remove":            {tier2, botToken, (*Workspace).reactionsRemove},
+	"views.publish":               {tier4, botToken, (*Workspace).viewsPublish},
+}
+
+// window holds the times of the calls let through in the last 60 s.
+type window struct{ times []time.Time }
+
+// wait returns 0 if one more call fits at now, else how long until one does.
+func (v *window) wait(now time.Time, limit int) time.Duration {
+	old := now.Add(-time.Minute)
+	for len(v.times) > 0 && !v.times[0].After(old) {
+		v.times = v.times[1:]
+	}
+	if len(v.times) < limit {
+		return 0
+	}
+	return v.times[0].Sub(old)
+}
+
+// bucket is a token bucket: burst at once, then one in each interval.
+type bucket struct {
+	tokens float64
+	at     time.Time
+}
+
+func (b *bucket) wait(now time.Time) time.Duration {
+	b.tokens = min(postBurst, b.tokens+now.Sub(b.at).Seconds()/postEvery.Seconds())
+	b.at = now
+	if b.tokens >= 1 {
+		return 0
+	}
+	return time.Duration((1 - b.tokens) * float64(postEvery))
+}
+
+// limited returns 0 and counts the call, or returns how long the method stays
+// blocked. Refused calls are not counted. The caller holds w.mu.
+func (w *Workspace) limited(q *request, m method) time.Duration {
+	if w.opt.NoLimits || m.perMinute == 0 {
+		return 0
+	}
+	now := time.Now()
+	v := w.windows[q.method]
+	if v == nil {
+		v = &window{}
+		w.windows[q.method] = v
+	}
+	if d := v.wait(now, m.perMinute); d > 0 {
+		return d
+	}
+	if q.method == "chat.postMessage" {
+		// Only channels that exist, so that the map cannot grow without end.
+		id := q.args["channel"]
+		if _, ok := w.people[id]; ok {
+			id = dmID(id)
+		}
+		if c := w.channels[id]; c != nil {
+			b := w.buckets[c.ID]
+			if b == nil {
+				b = &bucket{tokens: postBurst, at: now}
+				w.buckets[c.ID] = b
+			}
+			if d := b.wait(now); d > 0 {
+				return d
+			}
+			b.tokens--
+		}
+	}
+	v.times = append(v.times, now)
+	return 0
+}

@@ -1,0 +1,142 @@
+// What a person does: post, edit, delete, react, press a button. Every failure becomes a notice.
+
+import { api } from './api.js';
+import { confirmDelete, pickEmoji } from './dialogs.js';
+import { encode } from './encode.js';
+import { toast } from './toast.js';
+
+/** Actions performs what a person asked for, as the current speaker. */
+export class Actions {
+  #app;
+
+  constructor(app) {
+    this.#app = app;
+  }
+
+  get #me() {
+    return this.#app.nav.me;
+  }
+
+  /** post sends typed text. It rejects with APIError. */
+  async post(channel, threadTS, typed) {
+    const { store, answers } = this.#app;
+    const text = encode(typed, store);
+    const forBot = store.channel(channel)?.im || store.mentionsBot({ text });
+    if (forBot && !threadTS) answers.expect(channel, '');
+    const { ts } = await api.post(this.#me, channel, threadTS, text);
+    if (forBot && !threadTS) answers.expect(channel, ts);
+    return ts;
+  }
+
+  /** command runs the slash command. It rejects with APIError. */
+  command(channel, text) {
+    return api.command(this.#me, channel, text);
+  }
+
+  edit({ channel, ts }, typed) {
+    const { store, answers } = this.#app;
+    const known = store.message(channel, ts);
+    const text = encode(typed, store);
+    if (!text || text === known?.text) return;
+    const nowAsks = store.mentionsBot({ text }) && known && !store.mentionsBot(known);
+    if (nowAsks && !known.thread_ts) answers.expect(channel, ts);
+    return this.#try('Not edited', api.edit(this.#me, channel, ts, text));
+  }
+
+  async remove(m) {
+    if (await confirmDelete(m, this.#app.store)) await this.#try('Not deleted', api.remove(this.#me, m.channel, m.ts));
+  }
+
+  react(m, code, on) {
+    return this.#try('No reaction', api.react(this.#me, m.channel, m.ts, code, on));
+  }
+
+  /** press presses a button of a message. A press that is still under way is not repeated. */
+  async press(m, actionId, value, isChoice) {
+    const { ui } = this.#app;
+    if (ui.pending(m, actionId, value)) return;
+    const before = ui.chosen(m, actionId);
+    ui.setPending(m, actionId, value, true);
+    if (isChoice) ui.choose(m, actionId, value);
+    const done = await this.#try('The button did nothing', api.click(this.#me, m.channel, m.ts, actionId, value));
+    if (isChoice && !done) ui.choose(m, actionId, before);
+    ui.setPending(m, actionId, value, false);
+  }
+
+  async #try(what, promise) {
+    try {
+      await promise;
+      return true;
+    } catch (err) {
+      toast(`${what}: ${err.message}`);
+      return false;
+    }
+  }
+}
+
+/** serve makes the buttons of a message list work. place is "channel" or "thread". */
+export function serve(app, box, place) {
+  box.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-action]');
+    if (!button || button.getAttribute('aria-disabled') === 'true') return;
+    const row = button.closest('.message');
+    const channel = row?.dataset.channel ?? app.nav.channelId;
+    const ts = row?.dataset.ts ?? '';
+    const m = app.store.message(channel, ts) ?? { channel, ts };
+    act(app, place, m, button);
+  });
+}
+
+function act(app, place, m, button) {
+  const { actions, nav, store, ui } = app;
+  const data = button.dataset;
+  switch (data.action) {
+    case 'open-thread':
+    case 'reply-in-thread':
+      nav.go(m.channel, m.ts);
+      if (data.action === 'reply-in-thread') setTimeout(() => app.thread.focus(), 60);
+      return;
+    case 'edit-message':
+      return ui.edit(m, place);
+    case 'delete-message':
+      return actions.remove(m);
+    case 'add-reaction':
+      return pickEmoji(button, (code) => actions.react(m, code, !(m.reactions?.[code] ?? []).includes(nav.me)));
+    case 'toggle-reaction':
+      return actions.react(m, data.emoji, !(m.reactions?.[data.emoji] ?? []).includes(nav.me));
+    case 'dismiss':
+      return store.dismiss(m.channel, m.ts);
+    case 'press':
+      return actions.press(m, data.actionId, data.value, data.choice !== undefined);
+    case 'copy-code':
+      return copy(button);
+    case 'example':
+      return example(app, button);
+    case 'open-dm':
+      return nav.dm && nav.go(nav.dm.id);
+    case 'open-simulator':
+      return app.drawer.toggle(true);
+    case 'type':
+      return app.timeline.type(data.text);
+  }
+}
+
+async function example({ actions, nav }, button) {
+  button.setAttribute('aria-disabled', 'true'); // a double click asks once
+  try {
+    await actions.post(nav.channelId, '', button.dataset.text);
+  } catch (err) {
+    toast(`Not sent: ${err.message}`);
+  }
+  button.removeAttribute('aria-disabled');
+}
+
+async function copy(button) {
+  const code = button.closest('.code-box').querySelector('code').textContent;
+  try {
+    await navigator.clipboard.writeText(code);
+    toast('Copied', 'ok');
+  } catch {
+    toast('The browser does not allow copying here');
+  }
+}

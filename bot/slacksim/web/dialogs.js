@@ -1,0 +1,76 @@
+// The small windows: delete a message, choose a reaction, the list of keys.
+
+import { h } from './dom.js';
+import { emoji, QUICK } from './emoji.js';
+import { renderContent } from './content.js';
+
+/** confirmDelete asks before a message is deleted. */
+export function confirmDelete(m, store) {
+  const dialog = document.getElementById('confirm-delete');
+  const ui = { pending: () => false, chosen: () => undefined };
+  dialog.querySelector('.quote').replaceChildren(...renderContent(m, { store, ui, message: m }));
+  dialog.returnValue = '';
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'delete'), { once: true });
+  });
+}
+
+/** pickEmoji opens the reactions above a button and calls onPick with the name of the chosen one. */
+export function pickEmoji(button, onPick) {
+  const box = document.getElementById('emoji-picker');
+  const pick = (code) => {
+    box.hidePopover();
+    onPick(code);
+  };
+  box.replaceChildren(
+    ...QUICK.map((code) =>
+      h(
+        'button',
+        {
+          type: 'button',
+          'aria-label': code.replaceAll('_', ' '),
+          title: `:${code}:`,
+          'data-testid': `pick-${code}`,
+          onclick: () => pick(code),
+        },
+        emoji(code),
+      ),
+    ),
+  );
+  box.showPopover();
+  const at = button.getBoundingClientRect();
+  const size = box.getBoundingClientRect();
+  box.style.left = `${Math.max(8, Math.min(at.right - size.width, innerWidth - size.width - 8))}px`;
+  box.style.top = `${at.top - size.height - 6 > 8 ? at.top - size.height - 6 : at.bottom + 6}px`;
+  box.firstElementChild.focus();
+  box.onbeforetoggle = (event) => {
+    if (event.newState !== 'closed' || !box.contains(document.activeElement)) return;
+    button.closest('.message')?.focus(); // shows the toolbar, in which the button is
+    button.focus();
+  };
+}
+
+/** setUpDialogs attaches keys and buttons that every dialog shares. */
+export function setUpDialogs() {
+  const picker = document.getElementById('emoji-picker');
+  picker.addEventListener('keydown', (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const all = [...picker.children];
+    all.at((all.indexOf(document.activeElement) + step + all.length) % all.length).focus();
+    event.preventDefault();
+  });
+  for (const dialog of document.querySelectorAll('dialog')) {
+    dialog.addEventListener('click', (event) => event.target === dialog && outside(dialog, event) && dialog.close());
+  }
+  for (const button of document.querySelectorAll('[data-opens]')) {
+    button.addEventListener('click', () => document.getElementById(button.dataset.opens).showModal());
+  }
+}
+
+// The backdrop belongs to the dialog too.
+function outside(dialog, { clientX: x, clientY: y }) {
+  const box = dialog.getBoundingClientRect();
+  return x < box.left || x > box.right || y < box.top || y > box.bottom;
+}
