@@ -109,12 +109,13 @@ func (b *Bot) Run(ctx context.Context) error {
 			work.Go(func() { f(turns) })
 		}
 	})
-	intake, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	intake, stop := context.WithCancel(ctx)
+	defer stop()
 	dispatch.Go(func() {
 		select {
 		case err := <-b.failed:
-			stop(err)
+			b.failed <- err // Run returns it
+			stop()
 			giveUp(err)
 		case <-intake.Done():
 		}
@@ -125,7 +126,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	if err == nil {
 		err = b.listen(intake)
 	}
-	stop(nil)
+	stop()
 	close(b.spawn)
 	dispatch.Wait()
 	b.conversations.close()
@@ -136,7 +137,7 @@ func (b *Bot) Run(ctx context.Context) error {
 	}
 	work.Wait()
 	select {
-	case failure := <-b.failed: // it failed while it stopped
+	case failure := <-b.failed:
 		return failure
 	default:
 		return err

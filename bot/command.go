@@ -78,8 +78,8 @@ func (b *Bot) helpText() string {
 // statusReport says how we are.
 func (b *Bot) statusReport(now time.Time) string {
 	h := b.Health()
-	lines := []string{fmt.Sprintf("*Slack*: %d of %d connections up, %d answers being written",
-		h.Sockets, h.WantSockets, h.LiveReplies)}
+	lines := []string{fmt.Sprintf("*Slack*: %d of %d connections up, %s being written",
+		h.Sockets, h.WantSockets, count(int64(h.LiveReplies), "answer"))}
 	var providers []llm.BreakerState
 	if b.o.Providers != nil {
 		providers = b.o.Providers()

@@ -30,7 +30,7 @@ func TestSlashCommands(t *testing.T) {
 			{ann, "status", "of 2 connections up"},
 			{ann, "status", "paused (server), next try in 42 s"},
 			{ann, "usage", "Your usage today"},
-			{ann, "usage", "1 answers"},
+			{ann, "usage", "1 answer, 0 failed calls"},
 			{ann, "usage me month", "in the last 30 days"},
 			{ann, "usage channel week", "Usage in this channel in the last 7 days"},
 			{ben, "usage", "nothing yet"},

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -31,8 +30,9 @@ const (
 // listen keeps the Socket Mode connections until ctx ends and everything taken
 // in is acknowledged. It returns an error only if Slack refuses the tokens.
 func (b *Bot) listen(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	refused := make(chan error, b.o.Slack.Connections)
 	var wg sync.WaitGroup
 	for i := range b.o.Slack.Connections {
 		wg.Go(func() {
@@ -40,15 +40,18 @@ func (b *Bot) listen(ctx context.Context) error {
 				return
 			}
 			if err := b.connect(ctx, i); err != nil {
-				cancel(err)
+				refused <- err
+				cancel()
 			}
 		})
 	}
 	wg.Wait()
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+	select {
+	case err := <-refused:
 		return err
+	default:
+		return nil
 	}
-	return nil
 }
 
 // connect runs one connection. slack-go reconnects by itself and gives up only

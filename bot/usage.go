@@ -58,7 +58,7 @@ func renderUsage(title string, totals []storage.UsageTotal, command string) stri
 		fmt.Sprintf("%s tokens: %s in (%s from cache), %s out", thousands(all.InputTokens+all.OutputTokens),
 			thousands(all.InputTokens), thousands(all.CachedInputTokens), thousands(all.OutputTokens)),
 		"Cost: " + costText(all),
-		fmt.Sprintf("%s answers, %s failed calls", thousands(all.Calls-all.Failures), thousands(all.Failures)),
+		count(all.Calls-all.Failures, "answer") + ", " + count(all.Failures, "failed call"),
 	}
 	lines = append(lines, "```", table(byModel(totals)), "```")
 	return strings.Join(lines, "\n")
@@ -144,6 +144,14 @@ func usd(nano int64) string {
 		return fmt.Sprintf("$%.4f", dollars)
 	}
 	return fmt.Sprintf("$%.2f", dollars)
+}
+
+// count writes "1 answer", "2 answers".
+func count(n int64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return thousands(n) + " " + what
 }
 
 // thousands writes 1234567 as 1,234,567.

@@ -67,7 +67,7 @@ var topics = []topic{
 	},
 	{
 		words:     []string{"hello", "hi", "hey", "thanks", "thank", "morning"},
-		body:      "It is nice to hear from you. I live in this workspace, I answer in threads, and you can stop me in the middle of a sentence with the button below.",
+		body:      "It is nice to hear from you. I live in this workspace, I answer in threads, and I remember what was said in each of them.",
 		listIntro: "Some things to try:",
 		list: []string{
 			"ask how to **deploy** on a quiet day, or what to do in an **outage**,",
