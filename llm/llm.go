@@ -128,8 +128,3 @@ func (a Attempt) Outcome() string {
 	}
 	return string(a.Err.Class)
 }
-
-// fail is a stream that only fails.
-func fail(err error) iter.Seq2[Delta, error] {
-	return func(yield func(Delta, error) bool) { yield(Delta{}, err) }
-}

@@ -151,7 +151,14 @@ type History struct {
 type Day int32
 
 // DayOf returns the UTC day of t.
-func DayOf(t time.Time) Day { return Day(t.Unix() / 86400) }
+func DayOf(t time.Time) Day {
+	s := t.Unix()
+	d := s / 86400
+	if s%86400 < 0 { // before 1970: round down, not towards 0
+		d--
+	}
+	return Day(d)
+}
 
 // Time returns the day's first moment.
 func (d Day) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }

@@ -14,8 +14,10 @@ var (
 	ErrConflict = errors.New("storage: turn is in another state")
 	// ErrLeased is returned by Acquire while another owner's lease runs.
 	ErrLeased = errors.New("storage: conversation is leased to another worker")
-	// ErrFenced is returned when the lease has been taken over. The holder
-	// must stop: somebody else works on the conversation.
+	// ErrFenced is returned when the lease has been taken over or released, or
+	// is on another conversation than the turn's. The holder must stop:
+	// somebody else works on the conversation. A lease that has run out but
+	// that nobody took over is still good.
 	ErrFenced = errors.New("storage: lease was taken over")
 	// ErrInUse is returned on opening a store that another process holds.
 	ErrInUse = errors.New("storage: in use by another process")
@@ -43,8 +45,8 @@ var (
 // [ErrFailed].
 type Store interface {
 	// Accept stores a new turn in StateReceived and claims all keys, or does
-	// neither: if one key is claimed already it returns false. A turn whose
-	// ID exists is [ErrConflict].
+	// neither: if one key is claimed already it returns false. Otherwise a turn
+	// whose ID exists is [ErrConflict].
 	Accept(ctx context.Context, t Turn, keys []DedupeKey) (fresh bool, err error)
 
 	// Once claims keys for something that makes no turn (a button, a text
@@ -74,11 +76,13 @@ type Store interface {
 	// [ErrNotFound], [ErrConflict] and [ErrFenced] change nothing.
 	Advance(ctx context.Context, l Lease, c Change) (Turn, error)
 	// Join makes the received turns in from part of the received turn into:
-	// their texts are put in front of its own, in the order given, and they
-	// become StateDone with JoinedInto set.
+	// their texts are put in front of its own, in the order given and with a
+	// newline after each, and they become StateDone with JoinedInto set. A turn
+	// that is not received, or is named twice, is [ErrConflict].
 	Join(ctx context.Context, l Lease, into string, from []string, at time.Time) (Turn, error)
 	// Finish moves a turn to StateFinal and, in the same write, appends r's
-	// messages to the history and r's rows to the usage ledger.
+	// messages to the history and r's rows to the usage ledger. A turn is
+	// finished once: to finish a final turn is [ErrConflict].
 	Finish(ctx context.Context, l Lease, r Result) (Turn, error)
 
 	// History returns the newest limit messages of a conversation; 0 means
@@ -95,8 +99,8 @@ type Store interface {
 	Usage(ctx context.Context, q UsageQuery) ([]UsageTotal, error)
 
 	// Purge deletes at most limit expired things and returns how many it
-	// deleted; less than limit means nothing is left to delete. Conversations
-	// with an open turn stay.
+	// deleted; less than limit means nothing is left to delete. What counts as
+	// one thing is up to the store. Conversations with an open turn stay.
 	Purge(ctx context.Context, b Before, limit int) (int, error)
 }
 
@@ -132,6 +136,6 @@ type Result struct {
 // expires nothing.
 type Before struct {
 	Conversations time.Time // by last activity; turns and history go with them
-	Usage         time.Time // rows and totals
+	Usage         time.Time // rows and totals, by whole days (UTC)
 	Dedupe        time.Time // keys claimed before
 }

@@ -95,14 +95,13 @@ func complete(data []byte) bool {
 func (d *decoder) readLine() ([]byte, error) {
 	d.line = d.line[:0]
 	for {
-		buf, err := d.r.Peek(1)
-		if err != nil {
+		if _, err := d.r.Peek(1); err != nil { // waits for more
 			if err == io.EOF && len(d.line) > 0 {
 				return d.line, nil
 			}
 			return nil, err
 		}
-		buf, _ = d.r.Peek(d.r.Buffered())
+		buf, _ := d.r.Peek(d.r.Buffered())
 		if !d.begun {
 			d.begun = true
 			if bom := []byte("\ufeff"); bytes.HasPrefix(buf, bom[:1]) {

@@ -1,0 +1,144 @@
+package boltstore
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+var benchStart = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
+
+// slackTurn is the n-th question of a busy workspace: new threads in 50
+// channels, with the three names under which Slack may deliver a message.
+func slackTurn(n int64) (storage.Turn, []storage.DedupeKey) {
+	channel := fmt.Sprintf("C%04d", n%50)
+	ts := fmt.Sprintf("%d.%06d", 1_700_000_000+n/1000, n%1000)
+	t := storage.Turn{
+		ID:         fmt.Sprintf("0192f%011x", n),
+		Key:        storage.ConversationKey{TeamID: "T0001", ChannelID: channel, ThreadTS: ts},
+		UserID:     fmt.Sprintf("U%04d", n%200),
+		TS:         ts,
+		Text:       "How do I rotate the signing key of the staging cluster without stopping the deploys?",
+		ReceivedAt: benchStart.Add(time.Duration(n) * time.Millisecond),
+	}
+	keys := []storage.DedupeKey{
+		{Kind: "event", Value: fmt.Sprintf("Ev%09X", n)},
+		{Kind: "message", Value: channel + ":" + ts},
+		{Kind: "client", Value: fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n*2654435761), n)},
+	}
+	return t, keys
+}
+
+func BenchmarkAccept(b *testing.B) {
+	const budget = 15_000 // turns/s with 64 callers, design.md section 5
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprint(callers), func(b *testing.B) {
+			s := openBench(b)
+			var n atomic.Int64
+			b.SetParallelism(callers)
+			b.ReportAllocs()
+			run := func() {
+				t, keys := slackTurn(n.Add(1))
+				if fresh, err := s.Accept(context.Background(), t, keys); !fresh || err != nil {
+					b.Errorf("Accept: %v, %v", fresh, err)
+				}
+			}
+			if callers == 1 {
+				for b.Loop() {
+					run()
+				}
+			} else {
+				b.SetParallelism(callers / 2)
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						run()
+					}
+				})
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "turns/s")
+			b.ReportMetric(budget, "budget-turns/s")
+		})
+	}
+}
+
+func openBench(b *testing.B) *Store {
+	s, err := Open(filepath.Join(b.TempDir(), "bobbin.db"), Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { s.Close() })
+	return s
+}
+
+// BenchmarkTurn is the whole life of a turn from Slack's message to Slack's
+// last confirmation: five durable writes, each by itself.
+func BenchmarkTurn(b *testing.B) {
+	s := openBench(b)
+	ctx := context.Background()
+	b.ReportAllocs()
+	var n int64
+	for b.Loop() {
+		n++
+		t, keys := slackTurn(n)
+		check := func(err error) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		_, err := s.Accept(ctx, t, keys)
+		check(err)
+		l, err := s.Acquire(ctx, t.Key, "w", t.ReceivedAt, time.Minute)
+		check(err)
+		_, err = s.Advance(ctx, l, storage.Change{TurnID: t.ID, From: storage.StateReceived, To: storage.StatePosting, ReplyID: "0123456789abcdef", Attempt: 1, At: t.ReceivedAt})
+		check(err)
+		_, err = s.Advance(ctx, l, storage.Change{TurnID: t.ID, From: storage.StatePosting, To: storage.StateStreaming, Parts: []storage.Part{{TS: t.TS, Stream: true}}, At: t.ReceivedAt})
+		check(err)
+		answer := "Add the new key beside the old one, wait until every deploy has picked it up, then remove the old one."
+		_, err = s.Finish(ctx, l, storage.Result{
+			TurnID: t.ID, From: storage.StateStreaming, Answer: answer, At: t.ReceivedAt,
+			Messages: []storage.Message{
+				{TurnID: t.ID, Role: storage.RoleUser, UserID: t.UserID, TS: t.TS, Text: t.Text},
+				{TurnID: t.ID, Role: storage.RoleAssistant, TS: t.TS, Text: answer},
+			},
+			Usage: []storage.UsageRow{{TurnID: t.ID, UserID: t.UserID, ChannelID: t.Key.ChannelID, Provider: "p", Model: "m", At: t.ReceivedAt, InputTokens: 900, OutputTokens: 40, Outcome: storage.OutcomeOK}},
+		})
+		check(err)
+		_, err = s.Advance(ctx, l, storage.Change{TurnID: t.ID, From: storage.StateFinal, To: storage.StateDone, At: t.ReceivedAt})
+		check(err)
+		check(s.Release(ctx, l))
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "turns/s")
+	b.ReportMetric(5*float64(b.N)/b.Elapsed().Seconds(), "writes/s")
+}
+
+// BenchmarkHistory reads a thread of 100 messages, as each prompt does.
+func BenchmarkHistory(b *testing.B) {
+	s := openBench(b)
+	ctx := context.Background()
+	t, _ := slackTurn(1)
+	if _, err := s.Accept(ctx, t, nil); err != nil {
+		b.Fatal(err)
+	}
+	l, err := s.Acquire(ctx, t.Key, "w", t.ReceivedAt, time.Minute)
+	if err != nil {
+		b.Fatal(err)
+	}
+	messages := make([]storage.Message, 100)
+	for i := range messages {
+		messages[i] = storage.Message{TurnID: t.ID, Role: storage.RoleUser, UserID: t.UserID, TS: t.TS, Text: t.Text}
+	}
+	if _, err := s.Finish(ctx, l, storage.Result{TurnID: t.ID, From: storage.StateReceived, Messages: messages}); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if h, err := s.History(ctx, t.Key, 0); len(h.Messages) != 100 || err != nil {
+			b.Fatal(len(h.Messages), err)
+		}
+	}
+}

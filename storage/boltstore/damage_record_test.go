@@ -1,0 +1,196 @@
+package boltstore
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// TestDamagedRecord flips bits of single records, in a file whose structure is
+// intact, and asks for what they held.
+func TestDamagedRecord(t *testing.T) {
+	ctx := t.Context()
+	first, keys := slackTurn(1)
+	other, _ := slackTurn(2)
+	thread := threadKey(first.Key)
+	path := filepath.Join(t.TempDir(), "bobbin.db")
+	s := openTest(t, path)
+	for i, turn := range []storage.Turn{first, other} {
+		if fresh, err := s.Accept(ctx, turn, keys[i:i+1]); err != nil || !fresh {
+			t.Fatal(fresh, err)
+		}
+		l, err := s.Acquire(ctx, turn.Key, "w", benchStart, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Finish(ctx, l, storage.Result{
+			TurnID: turn.ID, From: storage.StateReceived, Messages: []storage.Message{{Text: "of " + turn.ID}},
+			Usage: []storage.UsageRow{{UserID: turn.UserID, At: benchStart}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeTest(t, s)
+	image, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	next, _ := slackTurn(3)
+	purge := func(s *Store) error {
+		n, err := s.Purge(ctx, storage.Before{Usage: benchStart.AddDate(0, 0, 2), Dedupe: benchStart.AddDate(0, 0, 2)}, 100)
+		if n == 0 {
+			t.Errorf("purge deleted nothing: one damaged record must not stop it")
+		}
+		return err
+	}
+	turnOf := func(id string) func(*Store) error {
+		return func(s *Store) error { _, err := s.Turn(ctx, id); return err }
+	}
+	history := func(s *Store) error { _, err := s.History(ctx, first.Key, 0); return err }
+	cases := []struct {
+		name    string
+		bucket  bucket
+		key     []byte // first record of the bucket if nil
+		reading func(*Store) error
+	}{
+		{"turn", bucketThread, turnKey(thread, first.ID), turnOf(first.ID)},
+		{"turn, for Open", bucketThread, turnKey(thread, first.ID), func(s *Store) error { _, err := s.Open(ctx, first.Key); return err }},
+		{"index of turns", bucketTurnID, turnIDKey(first.ID), turnOf(first.ID)},
+		{"conversation", bucketThread, conversationKey(thread), history},
+		{"message", bucketThread, messageKey(thread, 1), history},
+		{"open", bucketOpen, thread, func(s *Store) error { _, err := s.OpenConversations(ctx); return err }},
+		{"total", bucketUsage, nil, func(s *Store) error { _, err := s.Usage(ctx, storage.UsageQuery{}); return err }},
+		{"total, for purge", bucketUsage, nil, purge},
+		{"ledger", bucketLedger, nil, purge},
+		{"claim", bucketClaim, nil, purge},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			record, key := findRecord(t, path, c.bucket, c.key)
+			step := max(1, len(record)*8/16)
+			for bit := 0; bit < len(record)*8; bit += step {
+				damaged := flipEverywhere(image, record, bit)
+				d := openImage(t, damaged)
+				if err := c.reading(d); !errors.Is(err, storage.ErrCorrupt) {
+					t.Errorf("bit %d of record %q: got %v, want ErrCorrupt", bit, key, err)
+				}
+				if fresh, err := d.Accept(ctx, next, nil); !fresh || err != nil {
+					t.Errorf("bit %d of record %q: a new message elsewhere: %v, %v, want it stored", bit, key, fresh, err)
+				}
+				if c.bucket == bucketThread || c.bucket == bucketTurnID {
+					if err := turnOf(other.ID)(d); err != nil {
+						t.Errorf("bit %d of record %q: another conversation: %v", bit, key, err)
+					}
+				}
+				closeTest(t, d)
+			}
+		})
+	}
+}
+
+// A damaged key hides its record; the reader must not take that for absence.
+func TestDamagedKey(t *testing.T) {
+	turn, _ := slackTurn(1)
+	path := filepath.Join(t.TempDir(), "bobbin.db")
+	s := openTest(t, path)
+	if _, err := s.Accept(t.Context(), turn, nil); err != nil {
+		t.Fatal(err)
+	}
+	closeTest(t, s)
+	image, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	noticed := 0
+	for _, key := range [][]byte{turnIDKey(turn.ID), conversationKey(threadKey(turn.Key)), turnKey(threadKey(turn.Key), turn.ID), threadKey(turn.Key)} {
+		for bit := range len(key) * 8 {
+			d, err := tryImage(t, flipEverywhere(image, key, bit))
+			if err != nil {
+				if !errors.Is(err, storage.ErrCorrupt) {
+					t.Errorf("Open: %v", err)
+				}
+				noticed++
+				continue
+			}
+			_, errTurn := d.Turn(t.Context(), turn.ID)
+			_, errOpen := d.Open(t.Context(), turn.Key)
+			_, errList := d.OpenConversations(t.Context())
+			for _, err := range []error{errTurn, errOpen, errList} {
+				if err != nil && !errors.Is(err, storage.ErrCorrupt) {
+					t.Errorf("bit %d of key %q: %v, want an answer or ErrCorrupt", bit, key, err)
+				}
+			}
+			if errTurn == nil && errOpen == nil && errList == nil {
+				t.Errorf("bit %d of key %q: not noticed", bit, key)
+			}
+			closeTest(t, d)
+		}
+	}
+	if noticed == 0 {
+		t.Error("no flip broke the order of keys, which Open should see")
+	}
+}
+
+// findRecord returns a stored record and its key.
+func findRecord(t *testing.T, path string, b bucket, key []byte) (record, found []byte) {
+	t.Helper()
+	s := openTest(t, path)
+	defer closeTest(t, s)
+	if err := s.read(t.Context(), func(v view) error {
+		k, r := v.cursor(b).Seek(key)
+		found, record = bytes.Clone(k), bytes.Clone(r)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if key != nil && !bytes.Equal(found, key) {
+		t.Fatalf("no record %q", key)
+	}
+	return record, found
+}
+
+// flipEverywhere flips a bit of each copy of a part of a file: bbolt leaves old
+// copies behind.
+func flipEverywhere(image, part []byte, bit int) []byte {
+	image = slices.Clone(image)
+	for at := 0; ; {
+		i := bytes.Index(image[at:], part)
+		if i < 0 {
+			return image
+		}
+		image[at+i+bit/8] ^= 1 << (bit % 8)
+		at += i + len(part)
+	}
+}
+
+func openImage(t *testing.T, image []byte) *Store {
+	t.Helper()
+	s, err := tryImage(t, image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func tryImage(t *testing.T, image []byte) (*Store, error) {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "*.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The rest of the file is unused; a hole is quicker to write.
+	if _, err := f.Write(bytes.TrimRight(image, "\x00")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Truncate(int64(len(image))), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return Open(f.Name(), Options{})
+}

@@ -1,0 +1,188 @@
+package boltstore
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+func encodeTurn(t *storage.Turn) *encoder {
+	e := newEncoder(256 + len(t.Text) + len(t.Answer) + 32*len(t.Parts))
+	e.string(string(t.State))
+	e.int(int64(t.Attempt))
+	e.string(t.UserID)
+	e.string(t.TS)
+	e.string(t.Text)
+	e.bool(t.Direct)
+	e.time(t.ReceivedAt)
+	e.time(t.UpdatedAt)
+	e.string(t.ReplyID)
+	e.uint(uint64(len(t.Parts)))
+	for _, p := range t.Parts {
+		e.string(p.TS)
+		e.bool(p.Stream)
+		e.int(int64(p.Start))
+	}
+	e.string(t.Answer)
+	e.string(t.Failure)
+	e.string(t.JoinedInto)
+	e.uint(uint64(len(t.Feedback)))
+	for _, user := range slices.Sorted(maps.Keys(t.Feedback)) {
+		e.string(user)
+		e.int(int64(t.Feedback[user]))
+	}
+	return e
+}
+
+// decodeTurn reads what encodeTurn wrote; key and id are in the record's key.
+func decodeTurn(key storage.ConversationKey, id string, payload []byte) (storage.Turn, error) {
+	d := decoder{b: payload}
+	t := storage.Turn{
+		ID:         id,
+		Key:        key,
+		State:      storage.State(d.string()),
+		Attempt:    int(d.int()),
+		UserID:     d.string(),
+		TS:         d.string(),
+		Text:       d.string(),
+		Direct:     d.bool(),
+		ReceivedAt: d.time(),
+		UpdatedAt:  d.time(),
+		ReplyID:    d.string(),
+	}
+	if n := d.count(); n > 0 {
+		t.Parts = make([]storage.Part, 0, n)
+		for range n {
+			t.Parts = append(t.Parts, storage.Part{TS: d.string(), Stream: d.bool(), Start: int(d.int())})
+		}
+	}
+	t.Answer = d.string()
+	t.Failure = d.string()
+	t.JoinedInto = d.string()
+	if n := d.count(); n > 0 {
+		t.Feedback = make(map[string]int, n)
+		for range n {
+			user := d.string()
+			t.Feedback[user] = int(d.int())
+		}
+	}
+	return t, d.end()
+}
+
+// conversation is what the store knows about a thread beside its turns and
+// messages.
+type conversation struct {
+	active time.Time // last activity
+	last   uint64    // seq of the newest message
+	from   uint64    // History.From
+	open   []string  // ids of the turns in a non-terminal state
+}
+
+func encodeConversation(c *conversation) *encoder {
+	e := newEncoder(32 + 40*len(c.open))
+	e.time(c.active)
+	e.uint(c.last)
+	e.uint(c.from)
+	e.uint(uint64(len(c.open)))
+	for _, id := range c.open {
+		e.string(id)
+	}
+	return e
+}
+
+func decodeConversation(payload []byte) (conversation, error) {
+	d := decoder{b: payload}
+	c := conversation{active: d.time(), last: d.uint(), from: d.uint()}
+	if n := d.count(); n > 0 {
+		c.open = make([]string, 0, n+1)
+		for range n {
+			c.open = append(c.open, d.string())
+		}
+	}
+	return c, d.end()
+}
+
+func encodeMessage(m *storage.Message) *encoder {
+	e := newEncoder(96 + len(m.Text))
+	e.string(m.TurnID)
+	e.string(string(m.Role))
+	e.string(m.UserID)
+	e.string(m.TS)
+	e.string(m.Text)
+	return e
+}
+
+func decodeMessage(seq uint64, payload []byte) (storage.Message, error) {
+	d := decoder{b: payload}
+	m := storage.Message{
+		Seq:    seq,
+		TurnID: d.string(),
+		Role:   storage.Role(d.string()),
+		UserID: d.string(),
+		TS:     d.string(),
+		Text:   d.string(),
+	}
+	return m, d.end()
+}
+
+func encodeUsageRow(r *storage.UsageRow) *encoder {
+	e := newEncoder(192)
+	e.string(r.TurnID)
+	e.string(r.UserID)
+	e.string(r.ChannelID)
+	e.string(r.Provider)
+	e.string(r.Model)
+	e.time(r.At)
+	e.int(r.InputTokens)
+	e.int(r.CachedInputTokens)
+	e.int(r.OutputTokens)
+	e.int(r.ReasoningTokens)
+	e.bool(r.Estimated)
+	e.int(r.CostNanoUSD)
+	e.bool(r.Price != nil)
+	if r.Price != nil {
+		e.int(r.Price.Input)
+		e.int(r.Price.CachedInput)
+		e.int(r.Price.Output)
+	}
+	e.string(r.Outcome)
+	e.int(int64(r.FirstToken))
+	e.int(int64(r.Duration))
+	return e
+}
+
+func encodeUsageTotal(t *storage.UsageTotal) *encoder {
+	e := newEncoder(64)
+	for _, v := range [...]int64{
+		t.Calls, t.Failures, t.InputTokens, t.CachedInputTokens, t.OutputTokens, t.ReasoningTokens,
+		t.EstimatedCalls, t.CostNanoUSD, t.UnpricedCalls, int64(t.FirstTokenSum), int64(t.DurationSum),
+	} {
+		e.int(v)
+	}
+	return e
+}
+
+// decodeUsageTotal takes day, user, channel, provider and model from the key.
+func decodeUsageTotal(key, payload []byte) (storage.UsageTotal, error) {
+	k := keyReader{decoder{b: key}}
+	t := storage.UsageTotal{
+		Day:       storage.Day(k.sortedInt()),
+		UserID:    k.string(),
+		ChannelID: k.string(),
+		Provider:  k.string(),
+		Model:     k.string(),
+	}
+	d := decoder{b: payload}
+	for _, v := range [...]*int64{
+		&t.Calls, &t.Failures, &t.InputTokens, &t.CachedInputTokens, &t.OutputTokens, &t.ReasoningTokens,
+		&t.EstimatedCalls, &t.CostNanoUSD, &t.UnpricedCalls, (*int64)(&t.FirstTokenSum), (*int64)(&t.DurationSum),
+	} {
+		*v = d.int()
+	}
+	if err := k.end(); err != nil {
+		return t, err
+	}
+	return t, d.end()
+}

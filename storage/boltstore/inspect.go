@@ -1,0 +1,86 @@
+package boltstore
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// inspect verifies a file before bbolt may write to it. The walk is our own
+// because bbolt's, which every open for writing makes to find the free pages,
+// runs in a goroutine of its own: a damaged page would end the process there.
+// It reads with ReadAt, so that a file that is too short is an error and not a
+// fault, and no page twice, so that a circle is not endless.
+func inspect(path string, o Options, deadline time.Time) error {
+	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+		return fmt.Errorf("%w: the file is empty; delete it to begin with a new store", storage.ErrCorrupt)
+	}
+	var file *os.File
+	options := o.bolt(time.Until(deadline), func(name string, flag int, perm os.FileMode) (f *os.File, err error) {
+		file, err = os.OpenFile(name, flag, perm)
+		return file, err
+	})
+	options.ReadOnly = true
+	options.InitialMmapSize = 0
+	db, err := bolt.Open(path, 0o600, options)
+	if err != nil {
+		return openError(err)
+	}
+	err = guard(func() error {
+		return db.View(func(tx *bolt.Tx) error {
+			root := tx.Cursor().Bucket()
+			pages := uint64(tx.Size()) / uint64(db.Info().PageSize)
+			w := walk{file: file, pageSize: db.Info().PageSize, pages: pages, seen: make([]uint64, pages/64+1)}
+			if err := w.tree(uint64(root.Root())); err != nil {
+				return fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
+			}
+			return checkSchema(tx)
+		})
+	})
+	return errors.Join(err, db.Close())
+}
+
+// checkSchema returns [storage.ErrSchema] for a file from a newer version, and
+// [storage.ErrCorrupt] for one that is no store of ours.
+func checkSchema(tx *bolt.Tx) error {
+	meta := tx.Bucket(bucketNames[bucketMeta])
+	if meta == nil {
+		return fmt.Errorf("%w: a bbolt file, but not a Bobbin store", storage.ErrCorrupt)
+	}
+	version, err := view{tx}.metaNumber("schema")
+	if err != nil {
+		return err
+	}
+	if version > schema {
+		return fmt.Errorf("%w: the file has layout %d, this program knows %d", storage.ErrSchema, version, schema)
+	}
+	if _, err := (view{tx}).metaNumber("boot"); err != nil {
+		return err
+	}
+	for _, name := range bucketNames {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("%w: bucket %s is missing", storage.ErrCorrupt, name)
+		}
+	}
+	return nil
+}
+
+// openError sorts bbolt's errors: what is not a lock or the operating system's
+// is the file's fault.
+func openError(err error) error {
+	_, isErrno := errors.AsType[syscall.Errno](err)
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return storage.ErrInUse
+	case isErrno:
+		return err
+	}
+	return fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
+}

@@ -1,0 +1,149 @@
+package boltstore
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// Turn implements [storage.Store].
+func (s *Store) Turn(ctx context.Context, id string) (storage.Turn, error) {
+	var turn storage.Turn
+	err := s.read(ctx, func(v view) (err error) {
+		turn, err = v.turnByID(id)
+		return err
+	})
+	if err != nil {
+		return storage.Turn{}, fmt.Errorf("turn %s: %w", id, err)
+	}
+	return turn, nil
+}
+
+// OpenConversations implements [storage.Store].
+func (s *Store) OpenConversations(ctx context.Context) ([]storage.ConversationKey, error) {
+	var keys []storage.ConversationKey
+	err := s.read(ctx, func(v view) error {
+		c := v.cursor(bucketOpen)
+		for k, record := c.First(); k != nil; k, record = c.Next() {
+			if _, err := unseal(bucketOpen, k, record); err != nil {
+				return err
+			}
+			r := keyReader{decoder{b: k}}
+			keys = append(keys, r.thread())
+			if err := r.end(); err != nil {
+				return damaged(bucketOpen, k, err.Error())
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open conversations: %w", err)
+	}
+	return keys, nil
+}
+
+// Open implements [storage.Store].
+func (s *Store) Open(ctx context.Context, key storage.ConversationKey) ([]storage.Turn, error) {
+	var turns []storage.Turn
+	err := s.read(ctx, func(v view) (err error) {
+		turns, err = v.openTurns(key)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open turns of %s: %w", key, err)
+	}
+	return turns, nil
+}
+
+func (v view) openTurns(key storage.ConversationKey) ([]storage.Turn, error) {
+	thread := threadKey(key)
+	c, ok, err := v.conversation(thread)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, v.absent(bucketThread, conversationKey(thread))
+	}
+	turns := make([]storage.Turn, 0, len(c.open))
+	for _, id := range c.open {
+		turn, ok, err := v.turn(key, thread, id)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return nil, missing(bucketThread, turnKey(thread, id))
+		}
+		turns = append(turns, turn)
+	}
+	slices.SortFunc(turns, func(a, b storage.Turn) int {
+		return cmp.Or(compareTS(a.TS, b.TS), a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID))
+	})
+	return turns, nil
+}
+
+// compareTS orders Slack timestamps, "seconds.micros" without leading zeros, as
+// numbers. As text, 999.000001 would come after 1000.000001.
+func compareTS(a, b string) int {
+	aSec, aMicro, _ := strings.Cut(a, ".")
+	bSec, bMicro, _ := strings.Cut(b, ".")
+	return cmp.Or(cmp.Compare(len(aSec), len(bSec)), strings.Compare(aSec, bSec), strings.Compare(aMicro, bMicro))
+}
+
+// History implements [storage.Store].
+func (s *Store) History(ctx context.Context, key storage.ConversationKey, limit int) (storage.History, error) {
+	var h storage.History
+	err := s.read(ctx, func(v view) (err error) {
+		h, err = v.history(threadKey(key), limit)
+		return err
+	})
+	if err != nil {
+		return storage.History{}, fmt.Errorf("history of %s: %w", key, err)
+	}
+	return h, nil
+}
+
+// history reads exactly the seqs that must exist: a gap is damage.
+func (v view) history(thread []byte, limit int) (storage.History, error) {
+	c, ok, err := v.conversation(thread)
+	if err != nil {
+		return storage.History{}, err
+	}
+	if !ok {
+		return storage.History{}, v.absent(bucketThread, conversationKey(thread))
+	}
+	n := c.last
+	if limit > 0 {
+		n = min(n, uint64(limit))
+	}
+	h := storage.History{From: c.from}
+	if n == 0 {
+		return h, nil
+	}
+	h.Messages = make([]storage.Message, 0, min(n, 4096))
+	cur := v.cursor(bucketThread)
+	want := messageKey(thread, c.last-n+1)
+	k, record := cur.Seek(want)
+	for seq := c.last - n + 1; seq <= c.last; seq++ {
+		binary.BigEndian.PutUint64(want[len(want)-8:], seq)
+		if !bytes.Equal(k, want) {
+			return storage.History{}, missing(bucketThread, want)
+		}
+		payload, err := unseal(bucketThread, k, record)
+		if err != nil {
+			return storage.History{}, err
+		}
+		m, err := decodeMessage(seq, payload)
+		if err != nil {
+			return storage.History{}, damaged(bucketThread, k, err.Error())
+		}
+		h.Messages = append(h.Messages, m)
+		k, record = cur.Next()
+	}
+	return h, nil
+}
