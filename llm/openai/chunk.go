@@ -3,6 +3,7 @@ package openai
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/bobbin-bot/bobbin/llm"
 )
@@ -40,6 +41,10 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	case string(b) == "null":
 		return nil
 	case b[0] == '"':
+		if bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b) { // the usual case, without a second decoder
+			*c = content(b[1 : len(b)-1])
+			return nil
+		}
 		return json.Unmarshal(b, (*string)(c))
 	case b[0] == '[':
 		var parts []struct {

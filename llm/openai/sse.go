@@ -19,7 +19,7 @@ type event struct {
 	data []byte // valid until the next call of next
 }
 
-func (e event) done() bool { return string(bytes.TrimSpace(e.data)) == "[DONE]" }
+func (e event) done() bool { return string(bytes.TrimSpace(e.data)) == doneMark }
 
 // decoder reads server-sent events, more generously than the standard
 // (html.spec.whatwg.org/multipage/server-sent-events.html) where servers do not
@@ -30,6 +30,8 @@ type decoder struct {
 	line   []byte
 	name   string
 	data   []byte
+	early  []byte // a data line read too far, when events come without blank lines
+	ahead  bool   // early holds one
 	begun  bool
 	skipLF bool // the last line ended in CR; an LF would belong to it
 }
@@ -43,7 +45,14 @@ func newDecoder(r io.Reader) *decoder {
 // stream that was closed properly.
 func (d *decoder) next() (event, error) {
 	d.name, d.data = "", d.data[:0]
+	if d.ahead {
+		d.ahead = false
+		d.data = append(d.data, d.early...)
+	}
 	for {
+		if string(d.data) == doneMark {
+			return event{d.name, d.data}, nil // nothing else need follow
+		}
 		line, err := d.readLine()
 		if err != nil {
 			if err == io.EOF && len(d.data) > 0 {
@@ -64,29 +73,31 @@ func (d *decoder) next() (event, error) {
 		case "event":
 			d.name = string(value)
 		case "error": // llama.cpp before 2026 reports errors in a field of this name
-			d.name = "error"
-			d.data = append(d.data, value...)
-			return event{d.name, d.data}, nil
+			return event{"error", append(d.data[:0], value...)}, nil
 		case "data":
-			if len(d.data) > 0 {
-				d.data = append(d.data, '\n')
-			}
 			if len(d.data)+len(value) > maxEvent {
 				return event{}, errTooLong
 			}
-			d.data = append(d.data, value...)
-			// A complete value is an event of its own: some servers leave out
-			// the blank line, and no server needs to be waited for.
-			if complete(d.data) {
-				return event{d.name, d.data}, nil
+			if len(d.data) > 0 {
+				// Two lines of one event, unless the first is whole already:
+				// some servers leave out the blank line.
+				if complete(d.data) {
+					d.early, d.ahead = append(d.early[:0], value...), true
+					return event{d.name, d.data}, nil
+				}
+				d.data = append(d.data, '\n')
 			}
+			d.data = append(d.data, value...)
 		}
 	}
 }
 
+// doneMark ends a stream of chat completions.
+const doneMark = "[DONE]"
+
 func complete(data []byte) bool {
 	data = bytes.TrimSpace(data)
-	return string(data) == "[DONE]" || len(data) > 1 && data[0] == '{' && data[len(data)-1] == '}' && json.Valid(data)
+	return string(data) == doneMark || len(data) > 1 && data[0] == '{' && data[len(data)-1] == '}' && json.Valid(data)
 }
 
 // readLine returns the next line without its ending, which is LF, CRLF or CR.

@@ -98,10 +98,29 @@ func TestDamagedRecord(t *testing.T) {
 // A damaged key hides its record; the reader must not take that for absence.
 func TestDamagedKey(t *testing.T) {
 	turn, _ := slackTurn(1)
+	again, _ := slackTurn(2)
+	again.Key = turn.Key
 	path := filepath.Join(t.TempDir(), "bobbin.db")
 	s := openTest(t, path)
 	if _, err := s.Accept(t.Context(), turn, nil); err != nil {
 		t.Fatal(err)
+	}
+	l, err := s.Acquire(t.Context(), turn.Key, "w", benchStart, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Finish(t.Context(), l, storage.Result{TurnID: turn.ID, From: storage.StateReceived, Messages: make([]storage.Message, 5)}); err != nil {
+		t.Fatal(err)
+	}
+	// Far enough apart for a damaged day to lie between.
+	days := [...]storage.Day{4096, 4099, 4104}
+	var total [len(days)][]byte
+	for i, day := range days {
+		at := day.Time()
+		if err := s.RecordUsage(t.Context(), []storage.UsageRow{{UserID: "U1", At: at}}); err != nil {
+			t.Fatal(err)
+		}
+		total[i] = usageKey(&storage.UsageTotal{Day: day, UserID: "U1"})
 	}
 	closeTest(t, s)
 	image, err := os.ReadFile(path)
@@ -109,7 +128,8 @@ func TestDamagedKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	noticed := 0
-	for _, key := range [][]byte{turnIDKey(turn.ID), conversationKey(threadKey(turn.Key)), turnKey(threadKey(turn.Key), turn.ID), threadKey(turn.Key)} {
+	conversation, message := conversationKey(threadKey(turn.Key)), messageKey(threadKey(turn.Key), 3)
+	for _, key := range [][]byte{turnIDKey(turn.ID), conversation, turnKey(threadKey(turn.Key), turn.ID), threadKey(turn.Key), message, total[0], total[1], total[2]} {
 		for bit := range len(key) * 8 {
 			d, err := tryImage(t, flipEverywhere(image, key, bit))
 			if err != nil {
@@ -122,12 +142,26 @@ func TestDamagedKey(t *testing.T) {
 			_, errTurn := d.Turn(t.Context(), turn.ID)
 			_, errOpen := d.Open(t.Context(), turn.Key)
 			_, errList := d.OpenConversations(t.Context())
-			for _, err := range []error{errTurn, errOpen, errList} {
+			_, errHistory := d.History(t.Context(), turn.Key, 4)
+			_, errFrom := d.Usage(t.Context(), storage.UsageQuery{From: days[1]})
+			_, errDay := d.Usage(t.Context(), storage.UsageQuery{From: days[1], To: days[1]})
+			_, errTo := d.Usage(t.Context(), storage.UsageQuery{To: days[1]})
+			if bytes.Equal(key, total[1]) && (errFrom == nil || errDay == nil || errTo == nil) {
+				t.Errorf("bit %d of a total's key: from its day on %v, that day %v, up to it %v, want ErrCorrupt", bit, errFrom, errDay, errTo)
+			}
+			if fresh, err := d.Accept(t.Context(), again, nil); fresh && bytes.Equal(key, conversation) {
+				t.Errorf("bit %d of a conversation's key: it began anew, %v", bit, err)
+			}
+			if errHistory == nil && bytes.Equal(key, message) {
+				t.Errorf("bit %d of a message's key: the history was given without it", bit)
+			}
+			errs := []error{errTurn, errOpen, errList, errHistory, errFrom, errDay, errTo}
+			for _, err := range errs {
 				if err != nil && !errors.Is(err, storage.ErrCorrupt) {
 					t.Errorf("bit %d of key %q: %v, want an answer or ErrCorrupt", bit, key, err)
 				}
 			}
-			if errTurn == nil && errOpen == nil && errList == nil {
+			if errors.Join(errs...) == nil {
 				t.Errorf("bit %d of key %q: not noticed", bit, key)
 			}
 			closeTest(t, d)

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -276,6 +277,29 @@ func TestDamagedMetaPages(t *testing.T) {
 		}
 		closeTest(t, s)
 	}
+}
+
+// Pages that the file does not have any more fault when they are read.
+func TestCutOffWhileOpen(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a mapped file cannot be cut off there")
+	}
+	path := filepath.Join(t.TempDir(), "bobbin.db")
+	if err := os.WriteFile(path, fill(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openTest(t, path)
+	if err := os.Truncate(path, 2*pageSize); err != nil {
+		t.Fatal(err)
+	}
+	if got := answers(t, s); len(got) != 0 {
+		t.Errorf("answers from a file without pages: %v", got)
+	}
+	turn, keys := slackTurn(1)
+	if fresh, err := s.Accept(t.Context(), turn, keys); fresh || !errors.Is(err, storage.ErrCorrupt) {
+		t.Errorf("Accept: %v, %v, want ErrCorrupt", fresh, err)
+	}
+	s.Close() // must not hang
 }
 
 func FuzzDamage(f *testing.F) {

@@ -191,6 +191,39 @@ func TestCreate(t *testing.T) {
 	closeTest(t, openTest(t, path))
 }
 
+// A second process may find no file and make one while the first, a bit
+// faster, is at work with its own already.
+func TestCreateKeepsWhatIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bobbin.db")
+	s := openTest(t, path)
+	turn, keys := slackTurn(1)
+	if _, err := s.Accept(t.Context(), turn, keys); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(path, Options{}.withDefaults()); err != nil {
+		t.Errorf("create: %v", err)
+	}
+	closeTest(t, s)
+	s = openTest(t, path)
+	if _, err := s.Turn(t.Context(), turn.ID); err != nil {
+		t.Errorf("what the faster process stored: %v", err)
+	}
+}
+
+// bbolt would make a file that is gone again, at once and under its own name.
+func TestOpenDoesNotLetBoltCreate(t *testing.T) {
+	s, err := open(filepath.Join(t.TempDir(), "bobbin.db"), Options{}, func(name string, flag int, perm os.FileMode) (*os.File, error) {
+		if flag&os.O_CREATE != 0 {
+			t.Error("the file is opened with O_CREATE")
+		}
+		return os.OpenFile(name, flag, perm)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeTest(t, s)
+}
+
 // Two processes that start at the same time must end up with one file. A
 // rename would replace the file under the one that has opened it first.
 func TestCreateRace(t *testing.T) {
