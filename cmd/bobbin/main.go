@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		Long: `Bobbin answers in Slack threads with any OpenAI-compatible model.
 
 Try it without Slack and without keys:   bobbin demo
-Set it up:                               bobbin manifest, bobbin config
+Set it up:                               bobbin manifest, bobbin config, bobbin check
 Serve your workspace:                    bobbin run`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -70,7 +70,7 @@ Serve your workspace:                    bobbin run`,
 	root.SetErr(stderr)
 	root.PersistentFlags().StringVar(&env.configPath, "config", "", "configuration file (default: bobbin.yaml in this folder, if there is one)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(env), demoCommand(env), configCommand(env), manifestCommand(env), versionCommand(env))
+	root.AddCommand(runCommand(env), demoCommand(env), checkCommand(env), modelsCommand(env), configCommand(env), manifestCommand(env), versionCommand(env))
 
 	err := root.ExecuteContext(ctx)
 	if s, ok := errors.AsType[signalError](context.Cause(ctx)); ok && (err == nil || errors.Is(err, context.Canceled)) {

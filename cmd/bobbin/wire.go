@@ -47,16 +47,6 @@ func wireModel(providers []providerConfig, log *slog.Logger) (model, error) {
 	var m model
 	var chain []llm.Provider
 	for i, c := range providers {
-		price, err := c.Price.price()
-		if err != nil {
-			return m, fmt.Errorf("provider %s: %w", c.Name, err)
-		}
-		prices := map[string]llm.Price{}
-		if price != nil {
-			prices[c.Model] = *price
-		}
-		transport := openai.Transport(cmp.Or(c.ConnectTimeout, 10*time.Second))
-		transport.Proxy = http.ProxyFromEnvironment
 		first, wait := firstTokenFirst, queueFirst
 		if i > 0 {
 			first = firstTokenFallback
@@ -69,13 +59,9 @@ func wireModel(providers []providerConfig, log *slog.Logger) (model, error) {
 		if len(providers) == 1 {
 			within = retryWithinAlone
 		}
-		adapter, err := openai.New(openai.Options{
-			Name: c.Name, BaseURL: c.BaseURL, APIKey: c.APIKey, Model: c.Model,
-			MaxOutputTokens: c.MaxOutputTokens, Temperature: c.Temperature, Prices: prices,
-			FirstToken: cmp.Or(c.FirstTokenTimeout, first), Idle: c.IdleTimeout, Transport: transport,
-		})
+		adapter, err := adapterOf(c, first)
 		if err != nil {
-			return m, fmt.Errorf("provider %s: %w", c.Name, err)
+			return m, err
 		}
 		retries := defaultRetries
 		if c.MaxRetries != nil {
@@ -95,6 +81,30 @@ func wireModel(providers []providerConfig, log *slog.Logger) (model, error) {
 	}
 	m.provider = llm.Fallback(chain...)
 	return m, nil
+}
+
+// adapterOf makes the adapter of one configured provider. firstToken is how
+// long it has to begin an answer if the configuration does not say.
+func adapterOf(c providerConfig, firstToken time.Duration) (*openai.Provider, error) {
+	price, err := c.Price.price()
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
+	}
+	prices := map[string]llm.Price{}
+	if price != nil {
+		prices[c.Model] = *price
+	}
+	transport := openai.Transport(cmp.Or(c.ConnectTimeout, 10*time.Second))
+	transport.Proxy = http.ProxyFromEnvironment
+	adapter, err := openai.New(openai.Options{
+		Name: c.Name, BaseURL: c.BaseURL, APIKey: c.APIKey, Model: c.Model,
+		MaxOutputTokens: c.MaxOutputTokens, Temperature: c.Temperature, Prices: prices,
+		FirstToken: cmp.Or(c.FirstTokenTimeout, firstToken), Idle: c.IdleTimeout, Transport: transport,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
+	}
+	return adapter, nil
 }
 
 func logBreaker(log *slog.Logger, s llm.BreakerState) {
