@@ -223,6 +223,9 @@ func TestMessagesMeanwhileAreAnsweredTogether(t *testing.T) {
 		if i, j := strings.Index(got, "second"), strings.Index(got, "third"); i < 0 || j < i {
 			t.Errorf("joined question %q, want both in order", got)
 		}
+		if strings.Count(string(w.model.Requests()[1].Body), "second") != 1 {
+			t.Errorf("the prompt has a joined question twice:\n%s", w.model.Requests()[1].Body)
+		}
 		if !strings.Contains(got, "Ben") && !strings.Contains(got, "ben") {
 			t.Errorf("joined question %q lost an author", got)
 		}

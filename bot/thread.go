@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,8 +49,12 @@ func (b *Bot) unseen(ctx context.Context, turn storage.Turn, history storage.His
 		if known[m.Timestamp] || m.Timestamp >= turn.TS || !e.fromPerson(b.self) {
 			continue
 		}
-		out = append(out, storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: m.User, TS: m.Timestamp,
-			Text: authored(m.User, plainText(m.Text, b.self.UserID))})
+		plain := plainText(m.Text, b.self.UserID)
+		text := authored(m.User, plain)
+		if _, command := parseCommand(plain); command || strings.Contains(turn.Text, text) {
+			continue // answered privately, or a question that was joined into this turn
+		}
+		out = append(out, storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: m.User, TS: m.Timestamp, Text: text})
 	}
 	return out
 }
