@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -41,8 +42,11 @@ type Bot struct {
 	o     Options
 	log   *slog.Logger
 	api   *slack.Client
+	http  *http.Client // under api
 	pacer *pacer
 	owner string // of leases; a new one each start
+
+	started time.Time // turns received earlier belong to another process
 
 	self          identity // set by Run before anything else happens
 	sockets       sockets
@@ -75,10 +79,12 @@ func New(o Options) (*Bot, error) {
 	b.conversations.woken = map[storage.ConversationKey]bool{}
 	b.names.known = map[string]name{}
 	b.noStreams.channels = map[string]bool{}
+	b.http = o.Slack.httpClient()
+	b.started = time.Now()
 	b.api = slack.New(o.Slack.BotToken,
 		slack.OptionAppLevelToken(o.Slack.AppToken),
 		slack.OptionAPIURL(o.Slack.APIURL),
-		slack.OptionHTTPClient(o.Slack.httpClient()),
+		slack.OptionHTTPClient(b.http),
 		slack.OptionLog(log.New(io.Discard, "", 0)))
 	return b, nil
 }
@@ -111,18 +117,21 @@ func (b *Bot) Run(ctx context.Context) error {
 	})
 	intake, stop := context.WithCancel(ctx)
 	defer stop()
+	var failure error // written before dispatch.Wait returns
 	dispatch.Go(func() {
 		select {
-		case err := <-b.failed:
-			b.failed <- err // Run returns it
+		case failure = <-b.failed:
 			stop()
-			giveUp(err)
+			giveUp(failure)
 		case <-intake.Done():
 		}
 	})
 	work.Go(func() { b.purgeRegularly(intake) })
 
 	err := b.resume(ctx)
+	if ctx.Err() != nil {
+		err = nil // told to stop while it started
+	}
 	if err == nil {
 		err = b.listen(intake)
 	}
@@ -136,12 +145,27 @@ func (b *Bot) Run(ctx context.Context) error {
 		giveUp(err)
 	}
 	work.Wait()
+	b.http.CloseIdleConnections()
 	select {
-	case failure := <-b.failed:
-		return failure
+	case late := <-b.failed: // it failed while it stopped
+		failure = errors.Join(failure, late)
 	default:
-		return err
 	}
+	if failure != nil {
+		return failure
+	}
+	return err
+}
+
+// tokenRefused reports whether a code means that the token will never do. Other
+// errors of the same calls pass.
+func tokenRefused(code string) bool {
+	switch code {
+	case "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "not_allowed_token_type",
+		"missing_scope", "no_permission", "org_login_required", "team_access_not_granted", "two_factor_setup_required":
+		return true
+	}
+	return false
 }
 
 // fail ends Run with err.
@@ -166,7 +190,7 @@ func (b *Bot) introduce(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if code := refusalCode(err); code != "" {
+		if code := refusalCode(err); tokenRefused(code) {
 			return fmt.Errorf("%w: auth.test: %s", ErrSlackAuth, code)
 		}
 		if time.Now().Add(pause).After(deadline) {
@@ -196,7 +220,6 @@ func (b *Bot) resume(ctx context.Context) error {
 
 // Health is a snapshot for health checks and the status command.
 type Health struct {
-	Team        string
 	Sockets     int // connections greeted by Slack
 	WantSockets int
 	LiveReplies int

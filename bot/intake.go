@@ -52,9 +52,9 @@ func (b *Bot) handleEvent(ctx context.Context, cb callback) error {
 	if cb.Type != "event_callback" || e.Type != "message" && e.Type != "app_mention" || !e.fromPerson(b.self) {
 		return nil
 	}
-	mentioned := e.Type == "app_mention" || mentions(e.Text, b.self.UserID)
+	addressed := e.direct() || e.Type == "app_mention" || mentions(e.Text, b.self.UserID)
 	key := storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.thread()}
-	if !mentioned && !e.direct() {
+	if !addressed {
 		follows, err := b.follows(ctx, key, e)
 		if err != nil || !follows {
 			return b.storeError(err)
@@ -63,10 +63,13 @@ func (b *Bot) handleEvent(ctx context.Context, cb callback) error {
 	who := actor{UserID: e.UserID, ChannelID: e.ChannelID, Direct: e.direct(), External: b.external(cb)}
 	keys := dedupeKeys(cb)
 	if no := b.o.Access.authorize(who); no != allowed {
+		if !addressed {
+			return nil // talk among people who never called the bot
+		}
 		return b.answerPrivately(ctx, keys, e, string(no))
 	}
 	text := plainText(e.Text, b.self.UserID)
-	if c, ok := parseCommand(text); ok {
+	if c, ok := parseCommand(text); ok && addressed {
 		return b.answerPrivately(ctx, keys, e, b.runCommand(ctx, who, c))
 	}
 	if len(e.Files) > 0 {

@@ -39,6 +39,8 @@ type reply struct {
 	parts      []*part // being written, in order
 	spare      []*part // messages of an earlier attempt, to be used again
 	checkpoint time.Time
+	noEdits    bool // Slack lets nobody edit any more: hold the text until it is whole
+	reposted   bool // a deleted message was replaced, which happens once
 
 	statusShown bool // and not cleared by a message
 
@@ -49,6 +51,7 @@ type reply struct {
 	kick    chan struct{}
 	stopped chan struct{}
 	done    chan struct{}
+	hurry   context.CancelFunc // ends the waits of unfinished text
 }
 
 // part is one Slack message of a reply.
@@ -58,20 +61,23 @@ type part struct {
 	opened time.Time
 	start  int    // where in the sanitised answer it begins
 	sent   string // what Slack shows, if known
-	sealed bool   // it is full: the answer goes on in the next part
+	unsure bool   // a post whose outcome is unknown: look before posting again
 }
 
 func (b *Bot) newReply(lease storage.Lease, turn storage.Turn) *reply {
 	r := &reply{b: b, lease: lease, turn: turn, checkpoint: time.Now(),
 		kick: make(chan struct{}, 1), stopped: make(chan struct{}), done: make(chan struct{})}
 	for _, p := range turn.Parts {
-		r.spare = append(r.spare, &part{ts: p.TS, stream: p.Stream})
+		if p.TS != "" {
+			r.spare = append(r.spare, &part{ts: p.TS, stream: p.Stream})
+		}
 	}
 	return r
 }
 
 // start begins writing. ctx ends with the turn. settle must be called.
 func (r *reply) start(ctx context.Context) {
+	ctx, r.hurry = context.WithCancel(ctx)
 	go func() {
 		defer close(r.done)
 		r.run(ctx)
@@ -97,7 +103,7 @@ func (r *reply) say(status string) {
 
 // clearStatus takes the status line away if no message has done so.
 func (r *reply) clearStatus(ctx context.Context) {
-	if r.statusShown && len(r.storedParts()) == 0 {
+	if r.statusShown && len(r.turn.Parts) == 0 {
 		r.b.setStatus(ctx, r.turn.Key, "") // it expires by itself after two minutes
 	}
 }
@@ -109,14 +115,16 @@ func (r *reply) restart() {
 	r.mu.Unlock()
 }
 
-// settle ends the writing of unfinished text and waits for a write that is
-// under way. It may be called again.
+// settle ends the writing of unfinished text. A call that is under way is
+// waited for, a call that waits for its turn is not made. It may be called
+// again.
 func (r *reply) settle() {
 	select {
 	case <-r.stopped:
 	default:
 		close(r.stopped)
 	}
+	r.hurry()
 	<-r.done
 }
 
@@ -154,6 +162,7 @@ func (r *reply) run(ctx context.Context) {
 			return // finish meets the same error and reports it
 		case errors.Is(err, errNotNow):
 			r.wake()
+		case ctx.Err() != nil: // settled
 		default:
 			r.b.log.Warn("reply write failed", "turn", r.turn.ID, "err", err)
 			r.wake()
@@ -169,7 +178,7 @@ func (r *reply) writeStatus(ctx context.Context) {
 	status := r.status
 	r.status = ""
 	r.mu.Unlock()
-	if status == "" || len(r.parts) > 0 {
+	if status == "" || len(r.parts) > 0 || len(r.spare) > 0 {
 		return
 	}
 	if err := r.b.setStatus(ctx, r.turn.Key, status); err == nil {
@@ -196,26 +205,49 @@ func (r *reply) take() string {
 }
 
 // finish writes text, which is the whole answer, with blocks under it, and
-// returns once Slack has confirmed it. It needs settle before.
+// returns once Slack has confirmed it. Messages of an earlier attempt that the
+// text does not need are deleted. It needs settle before.
 func (r *reply) finish(ctx context.Context, text string, blocks ...slack.Block) error {
-	r.take()
-	if err := r.write(ctx, text, true, blocks...); err != nil {
+	if err := r.mark(ctx, text, blocks...); err != nil {
 		return err
 	}
-	for _, p := range r.spare { // a shorter answer than the attempt before
-		if err := r.b.deleteMessage(ctx, r.turn.Key.ChannelID, p.ts); err != nil {
+	for len(r.spare) > 0 {
+		p := r.spare[0]
+		err := r.b.deleteMessage(ctx, r.turn.Key.ChannelID, p.ts)
+		if err != nil && refusalCode(err) == "" {
 			return err
 		}
+		if err != nil { // it stays, as a blemish: the answer is whole
+			r.b.log.Warn("left-over message not deleted", "turn", r.turn.ID, "err", err)
+		}
+		r.spare = r.spare[1:]
 	}
-	r.spare = nil
 	return nil
+}
+
+// mark is finish without the deletion: the text may yet grow again. A last
+// write that Slack refuses is tried without the blocks, and then as a new
+// message: the text matters more than where it stands.
+func (r *reply) mark(ctx context.Context, text string, blocks ...slack.Block) error {
+	r.take()
+	err := r.write(ctx, text, true, blocks...)
+	if refusalCode(err) != "" && !fatal(err) && len(blocks) > 0 {
+		r.b.log.Warn("last write refused, trying without buttons", "turn", r.turn.ID, "err", err)
+		err = r.write(ctx, text, true)
+	}
+	if refusalCode(err) != "" && !fatal(err) && len(r.parts) > 0 {
+		r.b.log.Warn("last write refused, posting anew", "turn", r.turn.ID, "err", err)
+		*r.parts[len(r.parts)-1] = part{start: r.parts[len(r.parts)-1].start}
+		err = r.write(ctx, text, true)
+	}
+	return err
 }
 
 // write brings Slack up to text. Unless final, it makes only calls that there
 // is room for, and says errNotNow if there is none.
 func (r *reply) write(ctx context.Context, text string, final bool, blocks ...slack.Block) error {
 	text = sanitize(text, final)
-	if text == "" {
+	if text == "" || r.noEdits && !final {
 		return nil
 	}
 	for {
@@ -236,7 +268,6 @@ func (r *reply) write(ctx context.Context, text string, final bool, blocks ...sl
 		if !full {
 			return r.saveProgress(ctx, text)
 		}
-		p.sealed = true
 		r.parts = append(r.parts, r.nextPart(end))
 	}
 }
@@ -268,7 +299,7 @@ func (r *reply) nextPart(start int) *part {
 	}
 	p := r.spare[0]
 	r.spare = r.spare[1:]
-	p.start, p.sealed = start, false
+	p.start = start
 	return p
 }
 
@@ -330,7 +361,21 @@ func (r *reply) edit(ctx context.Context, p *part, w write) error {
 	err := r.b.update(ctx, r.target(p), w)
 	switch refusalCode(err) {
 	case "edit_window_closed", "cant_update_message", "block_mismatch":
-		// The message stays as it is; the text goes on in a new one.
+		r.noEdits = true
+		if !w.final {
+			return nil
+		}
+		// The whole text stands once: the half one goes, if Slack lets it.
+		if err := r.b.deleteMessage(ctx, r.turn.Key.ChannelID, p.ts); err != nil {
+			r.b.log.Info("half reply not deleted", "turn", r.turn.ID, "err", err)
+		}
+		p.ts, p.sent = "", ""
+		return r.open(ctx, p, w)
+	case "message_not_found":
+		if r.reposted {
+			return err
+		}
+		r.reposted = true
 		p.ts, p.sent = "", ""
 		return r.open(ctx, p, w)
 	}
@@ -340,39 +385,55 @@ func (r *reply) edit(ctx context.Context, p *part, w write) error {
 	return err
 }
 
-// open posts a new message for p.
+// open posts a new message for p. The intention is stored first, so that after
+// a crash somebody looks for the message.
 func (r *reply) open(ctx context.Context, p *part, w write) error {
-	if r.turn.State == storage.StateReceived {
-		if err := r.advance(ctx, storage.Change{To: storage.StatePosting, ReplyID: r.turn.ID}); err != nil {
+	if err := r.intend(ctx, p); err != nil {
+		return err
+	}
+	for pause := time.Second; ; pause *= 2 {
+		if p.unsure {
+			found, err := r.b.findReply(ctx, r.turn, r.number(p))
+			if err != nil {
+				return err
+			}
+			p.unsure = false
+			if found != nil {
+				p.ts, p.stream, p.sent, p.opened = found.ts, found.stream, "", time.Now()
+				if err := r.saveParts(ctx); err != nil {
+					return err
+				}
+				return r.edit(ctx, p, w) // what it shows is not known
+			}
+		}
+		err := r.b.post(ctx, r.target(p), p, w)
+		if err == nil {
+			p.opened = time.Now()
+			return r.saveParts(ctx)
+		}
+		p.unsure = errors.Is(err, errUnknown)
+		if !p.unsure || !w.final || pause > 16*time.Second {
+			return err
+		}
+		if sleep(ctx, pause) != nil {
 			return err
 		}
 	}
-	err := r.b.post(ctx, r.target(p), p, w)
-	if errors.Is(err, errUnknown) {
-		err = r.reconcile(ctx, p, w)
+}
+
+// intend stores that a message for p is about to be posted.
+func (r *reply) intend(ctx context.Context, p *part) error {
+	switch {
+	case r.turn.State == storage.StateReceived:
+		return r.advance(ctx, storage.Change{To: storage.StatePosting, ReplyID: r.turn.ID, Attempt: max(r.turn.Attempt, 1)})
+	case r.turn.State == storage.StatePosting, p.unsure, r.number(p) == 0 && len(r.turn.Parts) == 0:
+		return nil // the state says it
 	}
-	if err != nil {
-		return err
-	}
-	p.opened = time.Now()
 	return r.saveParts(ctx)
 }
 
-// reconcile finds out whether a post whose response was lost took effect, and
-// posts again only if it did not.
-func (r *reply) reconcile(ctx context.Context, p *part, w write) error {
-	found, err := r.b.findReply(ctx, r.turn, r.number(p))
-	if err != nil {
-		return err
-	}
-	if found == nil {
-		return r.b.post(ctx, r.target(p), p, w)
-	}
-	*p = part{ts: found.ts, stream: found.stream, start: p.start, opened: time.Now()}
-	return nil
-}
-
-// saveParts stores which messages the reply has.
+// saveParts stores which messages the reply has, one that is about to be posted
+// among them.
 func (r *reply) saveParts(ctx context.Context) error {
 	to := storage.StateStreaming
 	if r.turn.State == storage.StateFinal {
@@ -393,9 +454,7 @@ func (r *reply) saveProgress(ctx context.Context, text string) error {
 func (r *reply) storedParts() []storage.Part {
 	var out []storage.Part
 	for _, p := range append(r.parts[:len(r.parts):len(r.parts)], r.spare...) {
-		if p.ts != "" {
-			out = append(out, storage.Part{TS: p.ts, Stream: p.stream, Start: p.start})
-		}
+		out = append(out, storage.Part{TS: p.ts, Stream: p.stream})
 	}
 	return out
 }
@@ -437,7 +496,7 @@ func fatal(err error) bool {
 		return true
 	}
 	switch refusalCode(err) {
-	case "message_not_found", "channel_not_found", "is_archived", "is_inactive", "not_in_channel",
+	case "message_not_found", "channel_not_found", "thread_not_found", "is_archived", "is_inactive", "not_in_channel",
 		"restricted_action", "account_inactive", "invalid_auth", "token_revoked", "not_authed", "missing_scope",
 		"stopped_by_user", "restricted_action_thread_locked", "message_limit_exceeded":
 		return true

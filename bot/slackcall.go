@@ -24,7 +24,7 @@ const (
 )
 
 // callTimeout bounds one Web API call; slack-go sets no bound of its own.
-const callTimeout = 30 * time.Second
+const callTimeout = 15 * time.Second
 
 // finalPatience bounds how long a call that must succeed is tried.
 const finalPatience = 3 * time.Minute
@@ -81,9 +81,13 @@ func (b *Bot) repeat(ctx context.Context, method, channelID string, call func(co
 }
 
 // once makes a call and sorts its error: a 429 freezes the method, anything
-// that may have happened on Slack's side is errUnknown.
+// that may have happened on Slack's side is errUnknown. A call that has begun is
+// not broken off, because its outcome would be unknown too.
 func (b *Bot) once(ctx context.Context, method string, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	err := call(ctx)
 	if err == nil {
@@ -113,8 +117,12 @@ func rateLimit(err error) (time.Duration, bool) {
 	return 5 * time.Second, ok && e.Code == http.StatusTooManyRequests
 }
 
-// refusalCode is Slack's error code if it answered ok:false, else "".
+// refusalCode is Slack's error code if it refused the call, else "". A code
+// that says nothing about what happened, such as internal_error, is no refusal.
 func refusalCode(err error) string {
+	if errors.Is(err, errUnknown) {
+		return ""
+	}
 	if e, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 		return e.Err
 	}

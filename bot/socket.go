@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
@@ -22,13 +23,17 @@ const (
 	// ackPatience bounds the queueing of an acknowledgement; Slack sends the
 	// envelope again after 3 s anyway.
 	ackPatience = 3 * time.Second
+	// longWait is a pause between tries that is not waited out;
+	// reconnectPause, and up to as much again, is taken instead.
+	longWait       = 8 * time.Second
+	reconnectPause = 5 * time.Second
 	// atOnce is how many envelopes are taken in at a time: enough for the
 	// store to commit them together.
 	atOnce = 256
 )
 
-// listen keeps the Socket Mode connections until ctx ends and everything taken
-// in is acknowledged. It returns an error only if Slack refuses the tokens.
+// listen keeps the Socket Mode connections until ctx ends and everything that
+// has arrived is stored. It returns an error only if Slack refuses the tokens.
 func (b *Bot) listen(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,9 +59,32 @@ func (b *Bot) listen(ctx context.Context) error {
 	}
 }
 
-// connect runs one connection. slack-go reconnects by itself and gives up only
-// on tokens that Slack refuses.
+// connect keeps one connection. It returns an error only for a token that Slack
+// refuses, and nil once ctx has ended.
+//
+// slack-go reconnects by itself, but waits up to five minutes between tries,
+// and Slack's last redelivery comes six minutes after a message. So a client
+// that wants to wait long is replaced by a new one.
 func (b *Bot) connect(ctx context.Context, number int) error {
+	for ctx.Err() == nil {
+		err := b.runClient(ctx, number)
+		if ctx.Err() != nil {
+			return nil
+		}
+		code := refusalCode(err)
+		if tokenRefused(code) {
+			return fmt.Errorf("%w: apps.connections.open: %w", ErrSlackAppAuth, err)
+		}
+		b.log.Warn("connecting to Slack anew", "socket", number, "err", err)
+		if sleep(ctx, reconnectPause+rand.N(reconnectPause)) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// runClient runs one socket client until it ends or is no use any more.
+func (b *Bot) runClient(ctx context.Context, number int) error {
 	client := socketmode.New(b.api,
 		socketmode.OptionDialer(&websocket.Dialer{
 			NetDialContext: b.o.Slack.DialContext, Proxy: b.o.Slack.Proxy,
@@ -68,22 +96,24 @@ func (b *Bot) connect(ctx context.Context, number int) error {
 		socketmode.OptionLog(log.New(io.Discard, "", 0)))
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	running, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	drained, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	wg.Go(func() { b.drain(drained, client, number) })
+	wg.Go(func() { b.drain(drained, client, number, giveUp) })
 	defer b.sockets.set(number, false)
 
-	err := client.RunContext(ctx)
-	if ctx.Err() != nil {
-		return nil
+	err := client.RunContext(running)
+	if cause := context.Cause(running); cause != nil {
+		return cause
 	}
-	return fmt.Errorf("%w: apps.connections.open: %w", ErrSlackAppAuth, err)
+	return err
 }
 
-// drain reads the client's events. It must never stop while the client runs: an
-// unread channel blocks the reader, pings go unanswered, and the connection is
-// lost.
-func (b *Bot) drain(ctx context.Context, client *socketmode.Client, number int) {
+// drain reads the client's events. It must not stop for long while the client
+// runs: an unread channel blocks the reader, pings go unanswered, and the
+// connection is lost. It waits only if atOnce envelopes are being stored.
+func (b *Bot) drain(ctx context.Context, client *socketmode.Client, number int, giveUp context.CancelCauseFunc) {
 	slots := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -101,7 +131,11 @@ func (b *Bot) drain(ctx context.Context, client *socketmode.Client, number int) 
 		case socketmode.EventTypeConnecting:
 			b.sockets.set(number, false)
 		case socketmode.EventTypeConnectionError:
-			b.log.Warn("cannot connect to Slack, trying again", "socket", number, "err", connectionError(ev))
+			wait, err := connectionError(ev)
+			b.log.Warn("cannot connect to Slack, trying again", "socket", number, "err", err)
+			if wait > longWait || tokenRefused(refusalCode(err)) {
+				giveUp(err)
+			}
 		case socketmode.EventTypeErrorWriteFailed:
 			b.log.Warn("acknowledgement lost, Slack will send the event again", "socket", number)
 		}
@@ -119,6 +153,8 @@ func (b *Bot) drain(ctx context.Context, client *socketmode.Client, number int) 
 
 // take handles an envelope and acknowledges it.
 func (b *Bot) take(ctx context.Context, client *socketmode.Client, env envelope) {
+	// What has begun is stored, also when the bot is told to stop meanwhile.
+	ctx = context.WithoutCancel(ctx)
 	payload, err := b.handle(ctx, env)
 	if err != nil {
 		b.log.Error("envelope not taken in, Slack will send it again", "type", env.Type, "err", err)
@@ -148,11 +184,12 @@ func envelopeOf(ev socketmode.Event) (envelope, bool) {
 		RetryAttempt: r.RetryAttempt, RetryReason: r.RetryReason}, true
 }
 
-func connectionError(ev socketmode.Event) error {
+// connectionError is why a try failed and how long the client means to wait.
+func connectionError(ev socketmode.Event) (wait time.Duration, err error) {
 	if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok {
-		return e.ErrorObj
+		return e.Backoff, e.ErrorObj
 	}
-	return nil
+	return 0, nil
 }
 
 // sockets counts the connections that Slack has greeted.

@@ -34,7 +34,7 @@ func slice(text string, start, end int, closed bool) string {
 	if start > 0 {
 		body = strings.TrimLeft(body, "\n")
 		if fence := openFence(text[:start]); fence != "" {
-			body = fence + "\n" + body
+			body = reopen(fence) + "\n" + body
 		}
 	}
 	if !closed {
@@ -59,6 +59,9 @@ func openFence(text string) string {
 		marker := fenceMarker(line)
 		switch {
 		case marker == "":
+		case open == "" && marker[0] == '`' && strings.Contains(line[len(marker):], "`"):
+			// Code within a line: a fence has no backticks behind it
+			// (spec.commonmark.org, fenced code blocks).
 		case open == "":
 			open = line
 		case strings.HasPrefix(marker, fenceMarker(open)) && marker == line:
@@ -68,12 +71,23 @@ func openFence(text string) string {
 	return open
 }
 
+// reopen is the line that goes on with the code block fence opened. What follows
+// the language is left out: it may be as long as a message.
+func reopen(fence string) string {
+	marker := fenceMarker(fence)
+	language, _, _ := strings.Cut(strings.TrimSpace(fence[len(marker):]), " ")
+	if len(language) > 30 {
+		language = ""
+	}
+	return marker + language
+}
+
 // fenceMarker returns the run of at least three backticks or tildes that line
 // begins with.
 func fenceMarker(line string) string {
 	for _, c := range []string{"`", "~"} {
 		n := len(line) - len(strings.TrimLeft(line, c))
-		if n >= 3 {
+		if n >= 3 && n < 100 {
 			return line[:n]
 		}
 	}

@@ -20,6 +20,18 @@ func (b *Bot) streams(channelID string) bool {
 	return !b.noStreams.channels[channelID]
 }
 
+// streamsRefused reports whether a code speaks of the channel or the app, and not
+// of this one message.
+func streamsRefused(code string) bool {
+	switch code {
+	case "feature_disabled", "not_agent_app", "unknown_method", "channel_type_not_supported", "messages_tab_disabled",
+		"missing_recipient_user_id", "missing_recipient_team_id", "invalid_thread_ts", "invalid_arguments",
+		"access_denied", "not_allowed_token_type", "deprecated_endpoint", "method_deprecated":
+		return true
+	}
+	return false
+}
+
 func (b *Bot) refuseStreams(channelID, code string) {
 	b.noStreams.mu.Lock()
 	defer b.noStreams.mu.Unlock()

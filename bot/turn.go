@@ -44,50 +44,77 @@ func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Tur
 	r := b.newReply(lease, turn)
 	r.start(ctx)
 	defer r.settle()
+	if turn.Attempt > maxAttempts {
+		r.settle()
+		return b.interrupt(ctx, r)
+	}
 	r.say("is thinking…")
 	a, err := b.ask(ctx, turn, r)
 	r.settle()
-	if ctx.Err() != nil {
+	switch {
+	case err == nil: // also if the bot is stopping: the answer is paid for
+		return b.record(ctx, r, a)
+	case ctx.Err() != nil:
 		return b.suspend(ctx, r, a)
 	}
-	if err != nil {
-		return b.giveUp(ctx, r, a, err)
-	}
-	return b.record(ctx, r, a)
+	return b.giveUp(ctx, r, a, err)
 }
 
-// recover finds out what an earlier process did for the turn.
+// recover finds out what an earlier process, or an earlier try of this one, did
+// for the turn, and counts the attempt.
 func (b *Bot) recover(ctx context.Context, lease storage.Lease, turn storage.Turn) (storage.Turn, error) {
+	if turn.State == storage.StateReceived && turn.ReceivedAt.After(b.started) && turn.Attempt == 0 {
+		return turn, nil // the usual case: a fresh turn needs no look and no write
+	}
 	change := storage.Change{TurnID: turn.ID, From: turn.State, To: turn.State, At: time.Now()}
+	parts, err := b.findParts(ctx, turn)
 	switch {
-	case turn.State == storage.StatePosting, turn.State == storage.StateFinal && len(turn.Parts) == 0:
-		// A message may have been posted whose ts was never stored.
-		m, err := b.findReply(ctx, turn, 0)
-		if refusalCode(err) != "" {
-			b.log.Error("reply of an interrupted turn cannot be looked for", "turn", turn.ID, "err", err)
-			change.To, change.Failure = storage.StateFailed, err.Error()
-			break
-		}
-		if err != nil {
-			return turn, err
-		}
-		if m != nil {
-			change.Parts = []storage.Part{{TS: m.ts, Stream: m.stream}}
-			if turn.State == storage.StatePosting {
-				change.To = storage.StateStreaming
-			}
+	case refusalCode(err) != "":
+		b.log.Error("reply of an interrupted turn cannot be looked for", "turn", turn.ID, "err", err)
+		change.To, change.Failure = storage.StateFailed, err.Error()
+	case err != nil:
+		return turn, err
+	case len(parts) > 0:
+		change.Parts = parts
+		if turn.State == storage.StatePosting {
+			change.To = storage.StateStreaming
 		}
 	}
-	if turn.State != storage.StateFinal && !change.To.Terminal() {
+	if turn.State != storage.StateFinal {
 		change.Attempt = turn.Attempt + 1
-		if change.Attempt > maxAttempts {
-			change.To, change.Failure = storage.StateInterrupted, "interrupted too often"
+	}
+	turn, err = b.o.Store.Advance(ctx, lease, change)
+	if err == nil && turn.State.Terminal() {
+		b.observe(turn)
+	}
+	return turn, err
+}
+
+// findParts returns the messages the turn's reply has in Slack. Those whose
+// post was under way are looked for.
+func (b *Bot) findParts(ctx context.Context, turn storage.Turn) ([]storage.Part, error) {
+	parts := turn.Parts
+	switch {
+	case turn.State == storage.StateReceived:
+		return nil, nil
+	case len(parts) == 0 && turn.State != storage.StateStreaming:
+		parts = []storage.Part{{}} // posting, or final without a message
+	}
+	var known []storage.Part
+	for number, p := range parts {
+		if p.TS == "" {
+			m, err := b.findReply(ctx, turn, number)
+			if err != nil {
+				return nil, err
+			}
+			if m == nil {
+				continue
+			}
+			p = storage.Part{TS: m.ts, Stream: m.stream}
 		}
+		known = append(known, p)
 	}
-	if change.To == turn.State && change.Attempt == 1 {
-		return turn, nil // the usual case: a fresh turn needs no write
-	}
-	return b.o.Store.Advance(ctx, lease, change)
+	return known, nil
 }
 
 // answer is what asking the model has brought.
@@ -132,6 +159,9 @@ func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, err
 		}
 	}
 	a.text = text.String()
+	if a.response == nil { // a Provider that breaks its contract
+		return a, &llm.Error{Class: llm.ClassProtocol, Provider: b.o.Provider.Name(), Message: "the stream ended without an answer"}
+	}
 	if strings.TrimSpace(a.text) == "" {
 		return a, &llm.Error{Class: llm.ClassProtocol, Provider: a.response.Provider, Message: "the answer is empty"}
 	}
@@ -175,7 +205,7 @@ func (b *Bot) record(ctx context.Context, r *reply, a answer) error {
 	messages := append(a.thread[:len(a.thread):len(a.thread)],
 		storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: turn.UserID, TS: turn.TS, Text: turn.Text},
 		storage.Message{TurnID: turn.ID, Role: storage.RoleAssistant, Text: a.text})
-	finished, err := b.o.Store.Finish(ctx, r.lease, storage.Result{
+	finished, err := b.o.Store.Finish(context.WithoutCancel(ctx), r.lease, storage.Result{
 		TurnID: turn.ID, From: turn.State, At: time.Now(), Answer: a.text,
 		Messages: messages, Usage: a.usage, HistoryFrom: a.prompt.From,
 	})
@@ -214,7 +244,7 @@ func (b *Bot) giveUp(ctx context.Context, r *reply, a answer, cause error) error
 	if refused, ok := errors.AsType[budgetError](cause); ok {
 		text = refused.Error()
 	}
-	if partial := strings.TrimSpace(a.text); partial != "" {
+	if partial := trimEnd(a.text); partial != "" {
 		text = partial + "\n\n" + text
 	}
 	err := r.finish(ctx, text)
@@ -223,6 +253,26 @@ func (b *Bot) giveUp(ctx context.Context, r *reply, a answer, cause error) error
 	}
 	return b.end(ctx, r, storage.Change{To: storage.StateFailed, Failure: cause.Error(), Parts: r.storedParts()})
 }
+
+// interrupt gives up a turn that was tried too often, and says so.
+func (b *Bot) interrupt(ctx context.Context, r *reply) error {
+	text := "⚠️ I was interrupted each time I tried to answer this. Please ask again."
+	if partial := trimEnd(r.turn.Answer); partial != "" {
+		text = partial + "\n\n" + text
+	}
+	b.log.Error("turn given up after too many attempts", "turn", r.turn.ID, "attempts", r.turn.Attempt-1)
+	if err := r.finish(ctx, text); err != nil {
+		b.log.Error("interrupted reply not marked", "turn", r.turn.ID, "err", err)
+		if ctx.Err() != nil {
+			return err
+		}
+	}
+	return b.end(ctx, r, storage.Change{To: storage.StateInterrupted, Failure: "interrupted too often", Parts: r.storedParts()})
+}
+
+// trimEnd cuts white space at the end alone: parts begin at offsets from the
+// start.
+func trimEnd(text string) string { return strings.TrimRight(text, " \t\r\n") }
 
 // end moves the turn to its last state.
 func (b *Bot) end(ctx context.Context, r *reply, c storage.Change) error {
@@ -233,10 +283,14 @@ func (b *Bot) end(ctx context.Context, r *reply, c storage.Change) error {
 	if err := r.advance(ctx, c); err != nil {
 		return err
 	}
-	if b.o.Observe != nil {
-		b.o.Observe(r.turn)
-	}
+	b.observe(r.turn)
 	return nil
+}
+
+func (b *Bot) observe(turn storage.Turn) {
+	if b.o.Observe != nil {
+		b.o.Observe(turn)
+	}
 }
 
 // suspend leaves a turn for the next start, which finishes it in the same
@@ -251,8 +305,8 @@ func (b *Bot) suspend(ctx context.Context, r *reply, a answer) error {
 		}
 	}
 	if r.turn.State == storage.StateStreaming && errors.Is(cause, errShutdown) {
-		text := strings.TrimSpace(a.text) + "\n\n_I am being restarted and will finish this answer in a moment._"
-		if err := r.finish(ctx, text); err != nil {
+		text := trimEnd(a.text) + "\n\n_I am being restarted and will finish this answer in a moment._"
+		if err := r.mark(ctx, text); err != nil {
 			b.log.Warn("interrupted reply not marked", "turn", r.turn.ID, "err", err)
 		}
 	}

@@ -40,7 +40,7 @@ func (b *Bot) post(ctx context.Context, t target, p *part, w write) error {
 		case errors.Is(err, errNotNow): // a message takes no start of a stream
 		case err == nil, code == "", fatal(err):
 			return err
-		default:
+		case streamsRefused(code):
 			b.refuseStreams(key.ChannelID, code)
 		}
 	}
@@ -145,8 +145,12 @@ func (b *Bot) deleteMessage(ctx context.Context, channelID, ts string) error {
 // refuses text over 4,000 characters.
 func body(w write) []slack.MsgOption {
 	blocks := append([]slack.Block{slack.NewMarkdownBlock("", w.body)}, w.blocks...)
+	text := escape(head(w.body, 3000))
+	for n := 2000; len(text) > 3900; n /= 2 { // escaping can make it five times as long
+		text = escape(head(w.body, n))
+	}
 	return []slack.MsgOption{
-		slack.MsgOptionText(escape(head(w.body, 3000)), false),
+		slack.MsgOptionText(text, false),
 		slack.MsgOptionBlocks(blocks...),
 		slack.MsgOptionParse(false),
 	}

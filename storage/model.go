@@ -91,12 +91,12 @@ func CanFollow(from, to State) bool {
 
 // Part is one Slack message of a reply. A long answer has several.
 type Part struct {
+	// TS is empty while the message is about to be posted: whether Slack has
+	// it is unknown.
 	TS string
 	// Stream: the message was opened with chat.startStream, and must be
 	// stopped before it can be edited.
 	Stream bool
-	// Start is the byte offset in the answer at which this message begins.
-	Start int
 }
 
 // Turn is one user message, or several joined, and its answer.

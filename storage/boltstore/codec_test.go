@@ -16,7 +16,7 @@ var codecTurns = []storage.Turn{
 		ID: "1", Key: storage.ConversationKey{TeamID: "T"}, State: storage.StateStreaming, Attempt: -1, UserID: "U1", TS: "1.1",
 		Text: "a \xf0\x9f cut character and \x00", Direct: true,
 		ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), UpdatedAt: time.Date(1969, 1, 2, 3, 4, 5, 999999999, time.UTC),
-		ReplyID: "r", Parts: []storage.Part{{TS: "1.2", Stream: true, Start: 1 << 30}, {}}, Answer: "\xff", Failure: "f",
+		ReplyID: "r", Parts: []storage.Part{{TS: "1.2", Stream: true}, {}}, Answer: "\xff", Failure: "f",
 		JoinedInto: "2", Feedback: map[string]int{"U1": 1, "U2": -1, "": 0},
 	},
 }

@@ -23,7 +23,6 @@ func encodeTurn(t *storage.Turn) *encoder {
 	for _, p := range t.Parts {
 		e.string(p.TS)
 		e.bool(p.Stream)
-		e.int(int64(p.Start))
 	}
 	e.string(t.Answer)
 	e.string(t.Failure)
@@ -55,7 +54,7 @@ func decodeTurn(key storage.ConversationKey, id string, payload []byte) (storage
 	if n := d.count(); n > 0 {
 		t.Parts = make([]storage.Part, 0, n)
 		for range n {
-			t.Parts = append(t.Parts, storage.Part{TS: d.string(), Stream: d.bool(), Start: int(d.int())})
+			t.Parts = append(t.Parts, storage.Part{TS: d.string(), Stream: d.bool()})
 		}
 	}
 	t.Answer = d.string()

@@ -80,7 +80,7 @@ var stateCases = []testCase{
 			{To: storage.StatePosting, ReplyID: "r1", Attempt: 1},
 			{To: storage.StateStreaming, Parts: []storage.Part{{TS: "1.1", Stream: true}}},
 			{To: storage.StateStreaming, Answer: "Hal"},
-			{To: storage.StateStreaming, Answer: "Hallo", Parts: []storage.Part{{TS: "1.1", Stream: true}, {TS: "1.2", Start: 3}}},
+			{To: storage.StateStreaming, Answer: "Hallo", Parts: []storage.Part{{TS: "1.1", Stream: true}, {TS: "1.2"}}},
 			{To: storage.StateFailed, Failure: "gone"},
 		}
 		want.ReplyID, want.Attempt = "r1", 1
