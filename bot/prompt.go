@@ -34,7 +34,7 @@ type prompt struct {
 	Dropped int    // messages left out
 }
 
-// buildPrompt is a pure function of its input.
+// buildPrompt depends on nothing but its input.
 func buildPrompt(in promptInput) prompt {
 	history := in.History.Messages
 	skip := 0
@@ -49,7 +49,14 @@ func buildPrompt(in promptInput) prompt {
 			req = in.request(history[skip:])
 		}
 	}
-	p := prompt{Request: req, Dropped: skip}
+	dropped := skip
+	for len(in.Thread) > 0 && llm.EstimateTokens(req) > int(highWatermark*float64(room)) {
+		// A thread heavier than the model's window: its end matters most.
+		n := (len(in.Thread) + 3) / 4
+		in.Thread, dropped = in.Thread[n:], dropped+n
+		req = in.request(history[skip:])
+	}
+	p := prompt{Request: req, Dropped: dropped}
 	if skip < len(history) {
 		p.From = history[skip].Seq
 	}

@@ -75,3 +75,17 @@ func TestPromptMergesMessagesOfOneRole(t *testing.T) {
 		t.Errorf("got %q, want one message %q: strict servers want the roles to alternate", p.Request.Messages, want)
 	}
 }
+
+// A thread that is too heavy for the model loses its beginning, never the
+// question.
+func TestPromptTrimsTheThread(t *testing.T) {
+	var thread []storage.Message
+	for i := range 90 {
+		thread = append(thread, storage.Message{Text: fmt.Sprintf("remark %d %s", i, strings.Repeat("x", 1000))})
+	}
+	p := buildPrompt(promptInput{History: exchange(3, 100), Thread: thread, Question: "Q", Window: 16384, MaxOutput: 2048})
+	text := p.Request.Messages[len(p.Request.Messages)-1].Content
+	if n := llm.EstimateTokens(p.Request); n > 14336 || !strings.HasSuffix(text, "Q") || !strings.Contains(text, "remark 89 ") || strings.Contains(text, "remark 0 ") {
+		t.Errorf("prompt of %d tokens, ending %q; want the thread's newest end and the question within the window", n, text[len(text)-20:])
+	}
+}

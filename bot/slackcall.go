@@ -81,13 +81,16 @@ func (b *Bot) repeat(ctx context.Context, method, channelID string, call func(co
 }
 
 // once makes a call and sorts its error: a 429 freezes the method, anything
-// that may have happened on Slack's side is errUnknown. A call that has begun is
-// not broken off, because its outcome would be unknown too.
+// that may have happened on Slack's side is errUnknown. A write that has begun is
+// not broken off when ctx ends, because its outcome would be unknown too.
 func (b *Bot) once(ctx context.Context, method string, call func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	if method != methodReplies && method != methodUserInfo {
+		ctx = context.WithoutCancel(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := call(ctx)
 	if err == nil {

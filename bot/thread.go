@@ -32,19 +32,23 @@ func (b *Bot) unseen(ctx context.Context, turn storage.Turn, history storage.His
 	}
 	ctx, cancel := context.WithTimeout(ctx, threadPatience)
 	defer cancel()
-	var page []slack.Message
-	err := b.attempt(ctx, methodReplies, func(ctx context.Context) (err error) {
-		page, _, _, err = b.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
-			ChannelID: turn.Key.ChannelID, Timestamp: turn.Key.ThreadTS,
-			Oldest: oldest, Latest: turn.TS, Inclusive: true, Limit: threadLimit})
-		return err
-	})
-	if err != nil {
-		b.log.Warn("thread not read, answering without it", "turn", turn.ID, "err", err)
-		return nil
+	params := slack.GetConversationRepliesParameters{ChannelID: turn.Key.ChannelID, Timestamp: turn.Key.ThreadTS,
+		Oldest: oldest, Latest: turn.TS, Inclusive: true, Limit: 200}
+	var messages []slack.Message
+	for more := true; more; {
+		err := b.insist(ctx, methodReplies, turn.Key.ChannelID, func(ctx context.Context) (err error) {
+			var page []slack.Message
+			page, more, params.Cursor, err = b.api.GetConversationRepliesContext(ctx, &params)
+			messages = append(messages, page...)
+			return err
+		})
+		if err != nil {
+			b.log.Warn("thread not read, answering without all of it", "turn", turn.ID, "err", err)
+			break
+		}
 	}
 	var out []storage.Message
-	for _, m := range page {
+	for _, m := range messages {
 		e := event{Subtype: m.SubType, UserID: m.User, BotID: m.BotID, ChannelID: turn.Key.ChannelID, TS: m.Timestamp}
 		if known[m.Timestamp] || m.Timestamp >= turn.TS || !e.fromPerson(b.self) {
 			continue
@@ -56,7 +60,7 @@ func (b *Bot) unseen(ctx context.Context, turn storage.Turn, history storage.His
 		}
 		out = append(out, storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: m.User, TS: m.Timestamp, Text: text})
 	}
-	return out
+	return out[max(0, len(out)-threadLimit):] // the newest say what is being discussed
 }
 
 // nameTTL is how long a display name is believed.
@@ -73,7 +77,11 @@ type name struct {
 	until time.Time
 }
 
-// nameOf returns a user's display name, or the id if Slack does not tell.
+// namesKept bounds what is remembered: anybody can type any number of ids.
+const namesKept = 10_000
+
+// nameOf returns a user's display name, or the id if Slack does not tell before
+// ctx ends.
 func (b *Bot) nameOf(ctx context.Context, userID string) string {
 	b.names.mu.Lock()
 	n, ok := b.names.known[userID]
@@ -81,8 +89,6 @@ func (b *Bot) nameOf(ctx context.Context, userID string) string {
 	if ok && time.Now().Before(n.until) {
 		return n.text
 	}
-	ctx, cancel := context.WithTimeout(ctx, threadPatience)
-	defer cancel()
 	n = name{userID, time.Now().Add(time.Minute)} // a failure is asked again soon
 	err := b.attempt(ctx, methodUserInfo, func(ctx context.Context) error {
 		u, err := b.api.GetUserInfoContext(ctx, userID)
@@ -101,6 +107,9 @@ func (b *Bot) nameOf(ctx context.Context, userID string) string {
 		b.log.Debug("name not read", "user", userID, "err", err)
 	}
 	b.names.mu.Lock()
+	if len(b.names.known) >= namesKept {
+		clear(b.names.known)
+	}
 	b.names.known[userID] = n
 	b.names.mu.Unlock()
 	return n.text

@@ -178,12 +178,14 @@ func (b *Bot) prepare(ctx context.Context, turn storage.Turn, a *answer) (llm.Re
 		return llm.Request{}, fmt.Errorf("read history: %w", err)
 	}
 	a.thread = b.unseen(ctx, turn, history)
+	naming, cancel := context.WithTimeout(ctx, threadPatience)
+	defer cancel()
 	channel := b.o.Chat.Channels[turn.Key.ChannelID]
 	in := promptInput{
 		System: b.o.Chat.SystemPrompt, Model: channel.Model,
 		History: history, Thread: a.thread, Question: turn.Text, UserID: turn.UserID,
 		Window: b.o.Chat.ContextWindow, MaxOutput: b.o.Chat.MaxOutputTokens,
-		Name: func(id string) string { return b.nameOf(ctx, id) },
+		Name: func(id string) string { return b.nameOf(naming, id) },
 	}
 	if channel.SystemPrompt != "" {
 		in.System = channel.SystemPrompt

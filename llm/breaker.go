@@ -85,10 +85,11 @@ func (p *BreakerProvider) Stream(ctx context.Context, req Request) iter.Seq2[Del
 		// Leaving the loop early is the caller's doing and gives no verdict.
 		defer permit.done(nil, neutral)
 		_, err, stopped := relay(p.Provider.Stream(ctx, req), func(d Delta, err error) bool {
-			if d.Visible() || d.Response != nil {
-				// It answers: waiting for the end of a long answer would keep
-				// everybody else away from a provider that has recovered.
+			switch {
+			case d.Response != nil:
 				permit.done(nil, success)
+			case d.Visible():
+				permit.begins()
 			}
 			return yield(d, err)
 		})
@@ -125,9 +126,7 @@ type breaker struct {
 // the provider's recovery.
 type permit struct {
 	b          *breaker
-	generation uint64
-	mu         sync.Mutex
-	succeeded  bool
+	generation uint64 // guarded by b.mu, as is over
 	over       bool
 }
 
@@ -162,25 +161,32 @@ func (b *breaker) acquire(now time.Time) (*permit, error) {
 	return p, nil
 }
 
-// done reports the call's verdict. Only the first success and the first
-// failure count; a failure after a success is a separate sample.
-func (p *permit) done(e *Error, v verdict) {
-	p.mu.Lock()
-	if p.over || (v == success && p.succeeded) {
-		p.mu.Unlock()
-		return
-	}
-	wasSuccess := p.succeeded
-	if v == success {
-		p.succeeded = true
-	} else {
-		p.over = true
-	}
-	p.mu.Unlock()
-
+// begins reports the first text. It ends a trial: waiting for the end of a long
+// answer would keep everybody away from a provider that has recovered. The count
+// of failures stays until an answer is whole, or a provider that always breaks
+// off would never be paused.
+func (p *permit) begins() {
 	b := p.b
 	b.mu.Lock()
-	if p.generation != b.generation {
+	if p.generation != b.generation || b.phase != BreakerHalfOpen {
+		b.mu.Unlock()
+		return
+	}
+	b.move(BreakerClosed)
+	p.generation = b.generation // it lives on in the new phase
+	b.failures = b.o.Failures - 1
+	state := b.state()
+	b.mu.Unlock()
+	b.observe(state)
+}
+
+// done reports the call's verdict. Only the first one counts.
+func (p *permit) done(e *Error, v verdict) {
+	b := p.b
+	b.mu.Lock()
+	stale := p.over || p.generation != b.generation
+	p.over = true
+	if stale {
 		b.mu.Unlock()
 		return
 	}
@@ -190,11 +196,9 @@ func (p *permit) done(e *Error, v verdict) {
 		b.failures, b.pause, b.last = 0, 0, nil
 		if b.phase != BreakerClosed {
 			b.move(BreakerClosed)
-			// The permit lives on in the new phase for a late failure.
-			p.generation = b.generation
 		}
 	case neutral:
-		if b.phase == BreakerHalfOpen && !wasSuccess {
+		if b.phase == BreakerHalfOpen {
 			b.trial = time.Time{} // the next call may try
 		}
 	case failure:

@@ -74,7 +74,8 @@ func TestBreakerVerdicts(t *testing.T) {
 		{"an unknown model opens at once", step{err: class(llm.ClassModel)}, 1, llm.BreakerOpen},
 		{"four failures do not open", bad, 4, llm.BreakerClosed},
 		{"five do", bad, 5, llm.BreakerOpen},
-		{"answers that break off are failures", step{err: class(llm.ClassTruncated)}, 5, llm.BreakerOpen},
+		{"streams that die without text are failures", step{err: class(llm.ClassTruncated)}, 5, llm.BreakerOpen},
+		{"answers that break off are failures", step{text: "half", err: class(llm.ClassTruncated)}, 5, llm.BreakerOpen},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -127,8 +127,15 @@ func asError(err error, p Provider) *Error {
 	return &Error{Class: class, Provider: p.Name(), Err: err}
 }
 
-var secrets = regexp.MustCompile(`(?i)\b(sk|xox[a-z]|xapp|key)-[A-Za-z0-9_*.\-]{4,}|\bBearer\s+\S+`)
+var (
+	secrets  = regexp.MustCompile(`(?i)\b(sk|xox[a-z]|xapp)-[A-Za-z0-9_*.\-]{4,}|\bBearer\s+\S+`)
+	userinfo = regexp.MustCompile(`//[^/@\s"]+@`)
+)
 
-// Redact removes what looks like a key from text that came from outside:
-// providers repeat a refused key in the error.
-func Redact(s string) string { return secrets.ReplaceAllString(s, "[redacted]") }
+// Redact removes what looks like a key or a password from text that came from
+// outside: providers repeat a refused key in the error, and people write keys
+// into URLs. It knows the common shapes only; whoever knows the key itself
+// should remove that too.
+func Redact(s string) string {
+	return userinfo.ReplaceAllString(secrets.ReplaceAllString(s, "[redacted]"), "//[redacted]@")
+}

@@ -41,18 +41,21 @@ func (f fallback) Stream(ctx context.Context, req Request) iter.Seq2[Delta, erro
 		restarted, shown := false, false
 		for i, p := range f {
 			if i > 0 {
-				d := Delta{Progress: &Progress{Stage: StageFallback, Provider: p.Name()}}
-				if shown {
-					d.Restart = &Restart{Provider: p.Name(), Class: worst.Class}
-					restarted, shown = true, false
-				}
-				if !yield(d, nil) {
+				if !yield(Delta{Progress: &Progress{Stage: StageFallback, Provider: p.Name()}}, nil) {
 					return
 				}
 				// A model id belongs to the provider it was chosen for.
 				req.Model = ""
 			}
 			visible, err, stopped := relay(p.Stream(ctx, req), func(d Delta, err error) bool {
+				if shown && !restarted && (d.Visible() || d.Response != nil) {
+					// Only now: half an answer is better than none, should this
+					// provider fail as well.
+					restarted = true
+					if !yield(Delta{Restart: &Restart{Provider: p.Name(), Class: worst.Class}}, nil) {
+						return false
+					}
+				}
 				if d.Response != nil && first != nil {
 					r := *d.Response
 					r.Instead = first
@@ -72,7 +75,7 @@ func (f fallback) Stream(ctx context.Context, req Request) iter.Seq2[Delta, erro
 				worst = e
 			}
 			shown = shown || visible
-			if ctx.Err() != nil || !policies[e.Class].fallback || (shown && restarted) {
+			if ctx.Err() != nil || !policies[e.Class].fallback || restarted {
 				yield(Delta{}, err)
 				return
 			}

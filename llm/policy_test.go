@@ -207,6 +207,15 @@ func TestFallback(t *testing.T) {
 	}
 }
 
+// Half an answer stays on screen if no other provider has anything to say.
+func TestFallbackKeepsTheHalfAnswer(t *testing.T) {
+	a := &scripted{name: "a", steps: []step{{text: "half", err: class(llm.ClassTruncated)}}}
+	b := &scripted{name: "b", steps: []step{{err: class(llm.ClassAuth)}}}
+	if o := ask(t.Context(), llm.Fallback(a, b)); o.text != "half" || o.restarts != 0 || o.err == nil {
+		t.Errorf("%q, %d restarts, %v; want the half answer and an error", o.text, o.restarts, o.err)
+	}
+}
+
 // One answer is started over at most once.
 func TestFallbackRestartsOnce(t *testing.T) {
 	half := []step{{text: "half", err: class(llm.ClassTruncated)}}
@@ -263,6 +272,24 @@ func TestThrottleLimitsConcurrencyAndWaiting(t *testing.T) {
 		wg.Wait()
 		if p.most != 2 || refused != 2 {
 			t.Errorf("%d at a time, %d refused; want 2 at a time, and the 2 that waited over 10 s refused", p.most, refused)
+		}
+	})
+}
+
+// A large request to an idle provider is served, and one that is refused takes
+// nothing from those after it.
+func TestThrottleServesLargeRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &scripted{name: "p", steps: []step{{text: "x"}}}
+		throttled := llm.Throttle(p, llm.ThrottleOptions{TokensPerMinute: 6000, OutputTokens: 5000, MaxWait: 5 * time.Second})
+		for i := range 3 {
+			if o := ask(t.Context(), throttled); o.err != nil {
+				t.Errorf("request %d to an idle provider: %v", i, o.err)
+			}
+			if o := ask(t.Context(), throttled); llm.ClassOf(o.err) != llm.ClassLocal {
+				t.Errorf("request %d at once after it: %v, want a refusal", i, o.err)
+			}
+			time.Sleep(30 * time.Second)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -12,8 +13,10 @@ import (
 // ThrottleOptions are a provider's limits. Zero means no limit.
 type ThrottleOptions struct {
 	RequestsPerMinute int
-	TokensPerMinute   int
-	Concurrency       int
+	// TokensPerMinute holds for requests that are small beside it; one that
+	// is larger than a tenth of it and MaxWait allow is charged less.
+	TokensPerMinute int
+	Concurrency     int
 	// MaxWait bounds how long a request waits for its turn before it fails
 	// with ClassLocal, which a fallback may answer. 0 means 10 s.
 	MaxWait time.Duration
@@ -108,16 +111,22 @@ func (t *throttle) reserve(req Request) (time.Duration, error) {
 		take(t.requests, 1)
 	}
 	if t.tokens != nil {
-		// A request above the whole minute's limit may still be tried alone.
-		take(t.tokens, min(EstimateTokens(req)+t.outputTokens(req), t.o.TokensPerMinute))
+		take(t.tokens, min(EstimateTokens(req)+t.outputTokens(req), t.payable()))
 	}
 	if wait <= t.o.MaxWait {
 		return wait, nil
 	}
-	for _, r := range taken {
-		r.CancelAt(now)
+	for _, r := range slices.Backward(taken) {
+		r.CancelAt(now) // the last first: a reservation gives back nothing while a later one stands
 	}
 	return 0, t.refuse(wait, "its requests or tokens a minute are used up")
+}
+
+// payable is the most that one request is charged: what the bucket holds and
+// earns within MaxWait. A large request would otherwise be refused for ever, by
+// a provider that is idle and would serve it.
+func (t *throttle) payable() int {
+	return t.tokens.Burst() + int(float64(t.tokens.Limit())*t.o.MaxWait.Seconds()*0.9)
 }
 
 func (t *throttle) outputTokens(req Request) int {

@@ -37,6 +37,9 @@ func modelsCommand(env *environment) *cobra.Command {
 					return usageError{err}
 				}
 				ids, err := listModels(cmd.Context(), adapter)
+				if cmd.Context().Err() != nil {
+					return context.Cause(cmd.Context())
+				}
 				fmt.Fprintf(env.stdout, "%s (%s)\n", p.Name, p.BaseURL)
 				if err != nil {
 					failed = true
@@ -84,12 +87,12 @@ anything failed.`,
 				wg.Go(func() { checkProvider(cmd.Context(), &results[i], p) })
 			}
 			wg.Wait()
+			if err := context.Cause(cmd.Context()); err != nil {
+				return err
+			}
 			for i := range results {
 				fmt.Fprint(env.stdout, texts[i].String())
 				r.failures += results[i].failures
-			}
-			if err := context.Cause(cmd.Context()); err != nil {
-				return err
 			}
 			if r.failures > 0 {
 				return fmt.Errorf("%d of the checks failed", r.failures)

@@ -71,7 +71,7 @@ func (c *config) checkSlack(m *mistakes) {
 	token("slack.bot_token", "bot token", "SLACK_BOT_TOKEN", "xoxb-", c.Slack.BotToken)
 	token("slack.app_token", "app token", "SLACK_APP_TOKEN", "xapp-", c.Slack.AppToken)
 	if u, err := url.Parse(c.Slack.APIURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		m.add("slack.api_url", "%q: want https://slack.com/api/", c.Slack.APIURL)
+		m.add("slack.api_url", "%q: want https://slack.com/api/", llm.Redact(c.Slack.APIURL))
 	}
 	if c.Slack.Connections < 1 || c.Slack.Connections > 10 {
 		m.add("slack.connections", "%d: Slack allows 1 to 10", c.Slack.Connections)
@@ -184,7 +184,7 @@ func (c storageConfig) boltPath() (string, error) {
 	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):
 		return "", fmt.Errorf("PostgreSQL is not supported by this version; use bolt://bobbin.db")
 	}
-	return "", fmt.Errorf("%q: want bolt://PATH, such as bolt://bobbin.db or bolt:///var/lib/bobbin/bobbin.db", c.URL)
+	return "", fmt.Errorf("%q: want bolt://PATH, such as bolt://bobbin.db or bolt:///var/lib/bobbin/bobbin.db", llm.Redact(c.URL))
 }
 
 // price returns nil for a price that is not configured: unknown, not free.

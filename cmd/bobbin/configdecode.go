@@ -45,6 +45,10 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, key string) {
 		n = n.Alias
 	}
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		if v.Type() == reflect.TypeFor[*[]string]() {
+			// All entries commented out: everybody, or nobody? Do not guess.
+			d.fail(n, key, `want a list; ["*"] admits everyone, [] admits nobody`)
+		}
 		return // `key:` with nothing behind it keeps the default
 	}
 	switch v.Kind() {

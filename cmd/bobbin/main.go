@@ -73,7 +73,8 @@ Serve your workspace:                    bobbin run`,
 	root.AddCommand(runCommand(env), demoCommand(env), checkCommand(env), modelsCommand(env), configCommand(env), manifestCommand(env), versionCommand(env))
 
 	err := root.ExecuteContext(ctx)
-	if s, ok := errors.AsType[signalError](context.Cause(ctx)); ok && (err == nil || errors.Is(err, context.Canceled)) {
+	_, stopped := errors.AsType[signalError](err)
+	if s, ok := errors.AsType[signalError](context.Cause(ctx)); ok && (err == nil || stopped || errors.Is(err, context.Canceled)) {
 		if s.Signal == os.Interrupt {
 			return exitInterrupted
 		}

@@ -36,7 +36,7 @@ func (p *Provider) httpError(res *http.Response, err error, model string) *llm.E
 	e.RetryAfter = retryAfter(res.Header, time.Now())
 	e.Err = nil // its text repeats status and URL
 	f := parseErrorBody(body)
-	e.Code, e.Message = f.code, llm.Redact(f.message)
+	e.Code, e.Message = f.code, p.redact(f.message)
 	if f.param != "" && !strings.Contains(e.Message, f.param) {
 		e.Message += " (" + f.param + ")"
 	}
@@ -47,12 +47,21 @@ func (p *Provider) httpError(res *http.Response, err error, model string) *llm.E
 	return e
 }
 
+// redact removes the provider's own key, which may look like anything, and
+// what looks like one.
+func (p *Provider) redact(text string) string {
+	if len(p.o.APIKey) >= 6 {
+		text = strings.ReplaceAll(text, p.o.APIKey, "[redacted]")
+	}
+	return llm.Redact(text)
+}
+
 // inBandError explains an error event inside a stream.
 func (p *Provider) inBandError(err error, model string) error {
 	e := &llm.Error{Provider: p.o.Name, Model: model}
 	if ib, ok := err.(*inBand); ok {
 		f := parseErrorBody(ib.body)
-		e.Code, e.Message = f.code, llm.Redact(f.message)
+		e.Code, e.Message = f.code, p.redact(f.message)
 		status, _ := strconv.Atoi(f.code)
 		e.Class = classify(status, f)
 	}
@@ -64,7 +73,7 @@ func (p *Provider) inBandError(err error, model string) error {
 func (p *Provider) jsonInsteadOfStream(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	f := parseErrorBody(body)
-	e := &llm.Error{Provider: p.o.Name, Status: res.StatusCode, Code: f.code, Message: llm.Redact(f.message)}
+	e := &llm.Error{Provider: p.o.Name, Status: res.StatusCode, Code: f.code, Message: p.redact(f.message)}
 	if f.code != "" || f.kind != "" || f.message != "" {
 		status, _ := strconv.Atoi(f.code)
 		e.Class = classify(status, f)

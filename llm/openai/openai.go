@@ -105,15 +105,16 @@ func New(o Options) (*Provider, error) {
 // checkBaseURL refuses what is certain to fail and says what was meant.
 func checkBaseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(raw))
+	raw = llm.Redact(raw) // from here on it is for people
 	switch {
 	case raw == "":
 		return nil, errors.New("base_url is missing")
 	case err != nil:
-		return nil, fmt.Errorf("base_url %q: %w", raw, err)
+		return nil, fmt.Errorf("base_url %q: not a URL; want https://HOST/v1", raw)
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return nil, fmt.Errorf("base_url %q: want https://HOST/v1", raw)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("base_url %q: want a plain URL; the key goes in api_key", u.Redacted())
+		return nil, fmt.Errorf("base_url %q: want a plain URL; the key goes in api_key", raw)
 	}
 	for _, end := range []string{"/chat/completions", "/completions", "/models"} {
 		if trimmed, ok := strings.CutSuffix(strings.TrimRight(u.Path, "/"), end); ok {

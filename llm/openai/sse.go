@@ -26,14 +26,15 @@ func (e event) done() bool { return string(bytes.TrimSpace(e.data)) == doneMark 
 // follow it: any line ending, a byte order mark, events without the blank line
 // between them, and a last event without one.
 type decoder struct {
-	r      *bufio.Reader
-	line   []byte
-	name   string
-	data   []byte
-	early  []byte // a data line read too far, when events come without blank lines
-	ahead  bool   // early holds one
-	begun  bool
-	skipLF bool // the last line ended in CR; an LF would belong to it
+	r         *bufio.Reader
+	line      []byte
+	name      string
+	data      []byte
+	early     []byte // a data line read too far, when events come without blank lines
+	earlyName string // an event name read too far
+	ahead     bool   // early holds one
+	begun     bool
+	skipLF    bool // the last line ended in CR; an LF would belong to it
 }
 
 func newDecoder(r io.Reader) *decoder {
@@ -44,7 +45,8 @@ func newDecoder(r io.Reader) *decoder {
 // empty events are passed over. It returns io.EOF after the last event of a
 // stream that was closed properly.
 func (d *decoder) next() (event, error) {
-	d.name, d.data = "", d.data[:0]
+	d.name, d.data = d.earlyName, d.data[:0]
+	d.earlyName = ""
 	if d.ahead {
 		d.ahead = false
 		d.data = append(d.data, d.early...)
@@ -71,6 +73,11 @@ func (d *decoder) next() (event, error) {
 		value = bytes.TrimPrefix(value, []byte(" "))
 		switch string(field) {
 		case "event":
+			if len(d.data) > 0 && complete(d.data) { // it names the next event
+				ev := event{d.name, d.data}
+				d.earlyName = string(value)
+				return ev, nil
+			}
 			d.name = string(value)
 		case "error": // llama.cpp before 2026 reports errors in a field of this name
 			return event{"error", append(d.data[:0], value...)}, nil

@@ -37,6 +37,7 @@ func TestDecoder(t *testing.T) {
 		{"comments and other fields", ": ping\nretry: 3\nid: 7\n\n: x\n\ndata: {\"a\":1}\n\n", []string{`|{"a":1}`}},
 		{"byte order mark", "\ufeffdata: {\"a\":1}\n\n", []string{`|{"a":1}`}},
 		{"event name", "event: error\ndata: {\"m\":1}\n\ndata: {\"a\":1}\n\n", []string{`error|{"m":1}`, `|{"a":1}`}},
+		{"event name without blank lines", "data: {\"a\":1}\nevent: error\ndata: {\"m\":1}\n", []string{`|{"a":1}`, `error|{"m":1}`}},
 		{"error field", "error: {\"m\":1}\n\n", []string{`error|{"m":1}`}},
 		{"nothing", "", nil},
 		{"empty data", "data:\n\ndata: \n\n", nil},
