@@ -16,29 +16,36 @@ import (
 func TestSlackFaults(t *testing.T) {
 	answer := numbered(120)
 	faults := []struct {
-		name  string
-		mode  string
-		fault slacksim.Fault
+		name   string
+		mode   string
+		faults []slacksim.Fault
 	}{
-		{"append is rate limited", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Status: 429, RetryAfter: 7 * time.Second, Times: 2}},
-		{"start is rate limited", bot.ReplyAuto, slacksim.Fault{Method: methodStart, Status: 429, RetryAfter: 30 * time.Second, Times: 1}},
-		{"stop is rate limited", bot.ReplyAuto, slacksim.Fault{Method: methodStop, Status: 429, RetryAfter: 20 * time.Second, Times: 3}},
-		{"edits are rate limited", bot.ReplyEdit, slacksim.Fault{Method: methodUpdate, Status: 429, RetryAfter: 9 * time.Second, Every: 2}},
-		{"post is rate limited", bot.ReplyEdit, slacksim.Fault{Method: methodPost, Status: 429, RetryAfter: 5 * time.Second, Times: 2}},
-		{"edits fail with 503", bot.ReplyEdit, slacksim.Fault{Method: methodUpdate, Status: 503, Times: 4}},
-		{"stop fails with 500", bot.ReplyAuto, slacksim.Fault{Method: methodStop, Status: 500, Times: 2}},
-		{"append fails with 502", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Status: 502, Times: 1}},
-		{"the answer to post is lost", bot.ReplyEdit, slacksim.Fault{Method: methodPost, LoseResponse: true, Times: 1}},
-		{"the answer to start is lost", bot.ReplyAuto, slacksim.Fault{Method: methodStart, LoseResponse: true, Times: 1}},
-		{"the answer to append is lost", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, LoseResponse: true, Times: 2}},
-		{"the answer to stop is lost", bot.ReplyAuto, slacksim.Fault{Method: methodStop, LoseResponse: true, Times: 1}},
-		{"the answer to an edit is lost", bot.ReplyEdit, slacksim.Fault{Method: methodUpdate, LoseResponse: true, Every: 2}},
-		{"the stream is closed by Slack", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Error: "message_not_in_streaming_state", Times: 1}},
-		{"the stream is full", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Error: "msg_too_long", Times: 1}},
-		{"the stream has another mode", bot.ReplyAuto, slacksim.Fault{Method: methodAppend, Error: "streaming_mode_mismatch", Times: 1}},
-		{"streams need a recipient", bot.ReplyAuto, slacksim.Fault{Method: methodStart, Error: "missing_recipient_user_id"}},
-		{"the status cannot be set", bot.ReplyAuto, slacksim.Fault{Method: methodSetStatus, Error: "missing_scope"}},
-		{"Slack takes two seconds a call", bot.ReplyAuto, slacksim.Fault{Delay: 2 * time.Second}},
+		{"append is rate limited", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, Status: 429, RetryAfter: 7 * time.Second, Times: 2}}},
+		{"start is rate limited", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodStart, Status: 429, RetryAfter: 30 * time.Second, Times: 1}}},
+		{"stop is rate limited", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodStop, Status: 429, RetryAfter: 20 * time.Second, Times: 3}}},
+		{"edits are rate limited", bot.ReplyEdit, []slacksim.Fault{slacksim.Fault{Method: methodUpdate, Status: 429, RetryAfter: 9 * time.Second, Every: 2}}},
+		{"post is rate limited", bot.ReplyEdit, []slacksim.Fault{slacksim.Fault{Method: methodPost, Status: 429, RetryAfter: 5 * time.Second, Times: 2}}},
+		{"edits fail with 503", bot.ReplyEdit, []slacksim.Fault{slacksim.Fault{Method: methodUpdate, Status: 503, Times: 4}}},
+		{"stop fails with 500", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodStop, Status: 500, Times: 2}}},
+		{"append fails with 502", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, Status: 502, Times: 1}}},
+		{"the answer to post is lost", bot.ReplyEdit, []slacksim.Fault{slacksim.Fault{Method: methodPost, LoseResponse: true, Times: 1}}},
+		{"the answer to start is lost", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodStart, LoseResponse: true, Times: 1}}},
+		{"the answer to append is lost", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, LoseResponse: true, Times: 2}}},
+		{"the answer to stop is lost", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodStop, LoseResponse: true, Times: 1}}},
+		{"the answer to an edit is lost", bot.ReplyEdit, []slacksim.Fault{slacksim.Fault{Method: methodUpdate, LoseResponse: true, Every: 2}}},
+		{"the stream is closed by Slack", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, Error: "message_not_in_streaming_state", Times: 1}}},
+		{"the stream is full", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, Error: "msg_too_long", Times: 1}}},
+		{"the stream has another mode", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, Error: "streaming_mode_mismatch", Times: 1}}},
+		{"streams need a recipient", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodStart, Error: "missing_recipient_user_id"}}},
+		{"the status cannot be set", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodSetStatus, Error: "missing_scope"}}},
+		{"the post fails, and the answer to the next is lost", bot.ReplyEdit, []slacksim.Fault{{Method: methodPost, Status: 500, Times: 1}, {Method: methodPost, LoseResponse: true, Times: 2}}},
+		{"the answer to post is lost, and the thread cannot be read at once", bot.ReplyEdit, []slacksim.Fault{{Method: methodPost, LoseResponse: true, Times: 1}, {Method: methodReplies, Status: 503, Times: 2}}},
+		{"edits answer internal_error for minutes", bot.ReplyEdit, []slacksim.Fault{{Method: methodUpdate, Error: "internal_error", Times: 30}}},
+		{"start answers internal_error", bot.ReplyAuto, []slacksim.Fault{{Method: methodStart, Error: "internal_error", Times: 1}}},
+		{"the buttons are refused", bot.ReplyAuto, []slacksim.Fault{{Method: methodStop, Error: "invalid_blocks", Times: 1}}},
+		{"the last edit is refused once", bot.ReplyEdit, []slacksim.Fault{{Method: methodUpdate, Error: "streaming_state_conflict", Every: 3}}},
+		{"edits are forbidden", bot.ReplyEdit, []slacksim.Fault{{Method: methodUpdate, Error: "edit_window_closed"}}},
+		{"Slack takes two seconds a call", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Delay: 2 * time.Second}}},
 	}
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
@@ -46,10 +53,13 @@ func TestSlackFaults(t *testing.T) {
 				w.options.Reply.Mode = f.mode
 				m.Answer = script(answer)
 			}, func(w *world) {
-				w.slack.Fault(f.fault)
+				for _, fault := range f.faults {
+					w.slack.Fault(fault)
+				}
 				ts := w.post(ann, general, "", "@bobbin count")
-				reply := w.answered(general, ts, 1)
+				w.answered(general, ts, 1)
 				w.settle()
+				reply := w.replies(general, ts)[0]
 				if n := len(w.replies(general, ts)); n != 1 {
 					t.Errorf("%d replies, want 1", n)
 				}
@@ -162,6 +172,36 @@ func TestAnswerOutlivesItsStream(t *testing.T) {
 			if c.Error != "" {
 				t.Errorf("%s was refused with %s; the stream should be left before Slack closes it", c.Method, c.Error)
 			}
+		}
+	})
+}
+
+// Text that grows when it is escaped still fits Slack's 4,000 characters.
+func TestAnswerFullOfMarkup(t *testing.T) {
+	answer := strings.TrimSpace(strings.Repeat("<td>&amp;</td> ", 280))
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+		w.options.Reply.Mode = bot.ReplyEdit
+		m.Answer = script(answer)
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin html please")
+		if got := w.answered(general, ts, 1).Markdown; got != answer {
+			t.Errorf("shown %d bytes of %d", len(got), len(answer))
+		}
+	})
+}
+
+// A reply that somebody deletes while it grows is posted once more.
+func TestReplyDeletedWhileItGrows(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+		w.options.Reply.Mode = bot.ReplyEdit
+		m.Answer = script(numbered(100))
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin count")
+		w.wait("the first text", func() bool { return len(w.replies(general, ts)) == 1 })
+		w.slack.Fault(slacksim.Fault{Method: methodUpdate, Error: "message_not_found", Times: 1})
+		reply := w.answered(general, ts, 1)
+		if strings.TrimSpace(reply.Markdown) != strings.TrimSpace(numbered(100)) {
+			t.Errorf("shown: %q", reply.Markdown)
 		}
 	})
 }

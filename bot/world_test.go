@@ -47,6 +47,10 @@ type world struct {
 	options bot.Options
 	slackIn *memnet.Listener
 	logs    *logRecorder
+	// wrapStore and gate, if set, stand between the bot and its store and
+	// between the bot and Slack.
+	wrapStore func(storage.Store) storage.Store
+	gate      func(*http.Request) bool // false cuts the connection
 
 	stop    context.CancelFunc
 	stopped chan error
@@ -64,7 +68,12 @@ func inWorld(t *testing.T, change func(*world, *slacksim.Options, *llmsim.Option
 		}
 		w.slack = slacksim.New(slackOptions)
 		w.slackIn = memnet.Listen()
-		server := &http.Server{Handler: w.slack}
+		server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if w.gate != nil && !w.gate(r) {
+				panic(http.ErrAbortHandler)
+			}
+			w.slack.ServeHTTP(rw, r)
+		})}
 		var serving sync.WaitGroup
 		serving.Go(func() { server.Serve(w.slackIn) })
 		w.model, w.relay = llmsim.New(modelOptions), llmsim.New(llmsim.Options{Answer: llmsim.PacedAnswer})
@@ -112,6 +121,9 @@ func (w *world) start() {
 	}
 	w.store = store
 	w.options.Store = store
+	if w.wrapStore != nil {
+		w.options.Store = w.wrapStore(store)
+	}
 	b, err := bot.New(w.options)
 	if err != nil {
 		w.t.Fatal(err)
