@@ -139,6 +139,9 @@ func (b *Bot) Run(ctx context.Context) error {
 	close(b.spawn)
 	dispatch.Wait()
 	b.conversations.close()
+	if n := b.pacer.liveReplies(); n > 0 {
+		b.log.Info("stopping; answers under way may finish", "answers", n, "grace", grace)
+	}
 	timer := time.AfterFunc(grace, func() { giveUp(errShutdown) })
 	defer timer.Stop()
 	if err != nil {

@@ -35,8 +35,10 @@ func userText(err error) string {
 		return who + " does not know the model" + model + ". Whoever runs me has to check `model`."
 	case llm.ClassRate:
 		return who + " is getting too many requests." + when(e.RetryAfter)
-	case llm.ClassTimeout, llm.ClassConnect:
+	case llm.ClassTimeout:
 		return who + " did not answer in time." + askAgain
+	case llm.ClassConnect:
+		return who + " could not be reached." + askAgain
 	case llm.ClassContext:
 		return "This conversation has become too long for the model. Please start a new thread, or ask with less text."
 	case llm.ClassContent:

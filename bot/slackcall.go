@@ -26,6 +26,10 @@ const (
 // callTimeout bounds one Web API call; slack-go sets no bound of its own.
 const callTimeout = 15 * time.Second
 
+// statusPatience bounds the setting of a status: the first text waits for it, or
+// the status might outlive the answer.
+const statusPatience = 2 * time.Second
+
 // finalPatience bounds how long a call that must succeed is tried.
 const finalPatience = 3 * time.Minute
 
@@ -90,7 +94,11 @@ func (b *Bot) once(ctx context.Context, method string, call func(context.Context
 	if method != methodReplies && method != methodUserInfo {
 		ctx = context.WithoutCancel(ctx)
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	timeout := callTimeout
+	if method == methodSetStatus {
+		timeout = statusPatience
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	err := call(ctx)
 	if err == nil {

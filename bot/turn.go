@@ -149,6 +149,10 @@ func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, err
 		}
 		if d.Attempt != nil {
 			a.usage = append(a.usage, usageRow(turn, *d.Attempt))
+			if e := d.Attempt.Err; e != nil && e.Class != llm.ClassCancelled {
+				b.log.Warn("model call failed", "turn", turn.ID, "provider", d.Attempt.Provider, "class", e.Class,
+					"took", d.Attempt.Duration.Round(time.Millisecond), "err", e)
+			}
 		}
 		if d.Text != "" {
 			text.WriteString(d.Text)
@@ -236,14 +240,17 @@ func (b *Bot) deliver(ctx context.Context, r *reply, text string, blocks []slack
 
 // giveUp tells the person that no answer will come.
 func (b *Bot) giveUp(ctx context.Context, r *reply, a answer, cause error) error {
-	b.log.Error("no answer", "turn", r.turn.ID, "channel", r.turn.Key.ChannelID, "class", llm.ClassOf(cause), "err", cause)
+	refused, overBudget := errors.AsType[budgetError](cause)
+	if !overBudget {
+		b.log.Error("no answer", "turn", r.turn.ID, "channel", r.turn.Key.ChannelID, "class", llm.ClassOf(cause), "err", cause)
+	}
 	if len(a.usage) > 0 {
 		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
 			return fmt.Errorf("record usage: %w", err)
 		}
 	}
 	text := "⚠️ " + userText(cause)
-	if refused, ok := errors.AsType[budgetError](cause); ok {
+	if overBudget {
 		text = refused.Error()
 	}
 	if partial := trimEnd(a.text); partial != "" {

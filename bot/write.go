@@ -101,12 +101,13 @@ func (b *Bot) stopStream(ctx context.Context, t target, text string, w write) er
 	})
 }
 
-// endStream makes a message that was a native stream editable. A stream that
-// Slack has closed already is as good.
+// endStream makes a message that was, or may have been, a native stream editable.
+// Whether a refusal matters shows in the edit that follows: a stream that Slack
+// has closed already, or a message that was none, can be edited.
 func (b *Bot) endStream(ctx context.Context, t target, must bool) error {
 	call := func(ctx context.Context) error {
 		_, _, err := b.api.StopStreamContext(ctx, t.turn.Key.ChannelID, t.ts, t.marker())
-		if refusalCode(err) == "message_not_in_streaming_state" {
+		if code := refusalCode(err); code != "" && code != "ratelimited" && code != "rate_limited" && !fatal(err) {
 			return nil
 		}
 		return err
@@ -200,7 +201,7 @@ func (b *Bot) findReply(ctx context.Context, turn storage.Turn, number int) (*fo
 			switch {
 			case m.Metadata.EventType == "":
 				if !recorded(turn, m.Timestamp) {
-					open = &found{ts: m.Timestamp, stream: true}
+					open = &found{ts: m.Timestamp, stream: b.streams(turn.Key.ChannelID)}
 				}
 			case isPart(m.Metadata, turn.ID, number):
 				return &found{ts: m.Timestamp}, nil

@@ -147,14 +147,14 @@ func checkProvider(ctx context.Context, r *report, p providerConfig) {
 		r.fail(what, err, "correct base_url")
 		return
 	}
+	var unlisted error
 	ids, err := listModels(ctx, adapter)
 	switch class := llm.ClassOf(err); {
 	case err == nil && slices.Contains(ids, p.Model):
 		r.ok(what, "the key is accepted, and %s is one of %d models", p.Model, len(ids))
 	case err == nil && len(ids) > 0:
-		r.fail(what, fmt.Errorf("%s is not one of its %d models", p.Model, len(ids)),
-			"set model to one of them, such as "+strings.Join(nearest(p.Model, ids, 3), ", ")+"; all: bobbin models")
-		return
+		// Aliases and deployments answer without being listed.
+		unlisted = fmt.Errorf("%s is not one of its %d models", p.Model, len(ids))
 	case err == nil, class == llm.ClassModel, class == llm.ClassProtocol:
 		// Not every compatible server lists its models; an answer decides.
 	default:
@@ -166,10 +166,20 @@ func checkProvider(ctx context.Context, r *report, p providerConfig) {
 	begun := time.Now()
 	req := llm.Request{Messages: []llm.Message{{Role: llm.RoleUser, Content: "Say yes."}}, MaxOutputTokens: 1}
 	for _, err := range adapter.Stream(ctx, req) {
+		if e, ok := errors.AsType[*llm.Error](err); ok && e.Code == openai.EmptyAnswer {
+			break // one token was too few for a model that reasons; it answers
+		}
+		if class := llm.ClassOf(err); unlisted != nil && (class == llm.ClassModel || class == llm.ClassRequest) {
+			r.fail(what, unlisted, "set model to one of them, such as "+strings.Join(nearest(p.Model, ids, 3), ", ")+"; all: bobbin models")
+			return
+		}
 		if err != nil {
 			r.fail(what, err, fixOf(err, p))
 			return
 		}
+	}
+	if unlisted != nil {
+		r.ok(what, "%v, yet it answers", unlisted)
 	}
 	r.ok(what, "%s answers, in %v", p.Model, time.Since(begun).Round(time.Millisecond))
 }

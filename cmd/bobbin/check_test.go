@@ -43,7 +43,7 @@ func TestCheck(t *testing.T) {
 		{"401", "base_url: BASE, api_key: sk-wrong, model: step-2-chat", llmsim.Down{}, exitFailure, []string{"FAIL  provider sim: sim: auth: 401", "fix: check api_key"}},
 		{"429", right, llmsim.Down{Status: 429, RetryAfter: 30 * time.Second}, exitFailure, []string{"rate_limit: 429", "fix: wait 30s; set requests_per_minute"}},
 		{"time-out", right + ", first_token_timeout: 1s", llmsim.Down{}, exitFailure, []string{"timeout", "fix: try again; for a slow model raise first_token_timeout"}},
-		{"model not found", "base_url: BASE, api_key: sk-right, model: step-2-chap", llmsim.Down{}, exitFailure, []string{"step-2-chap is not one of its 4 models", "fix: set model to one of them, such as step-2-chat, step-2-mini"}},
+		{"model not found", "base_url: BASE, api_key: sk-right, model: step-2-chap", llmsim.Down{}, exitFailure, []string{"FAIL  provider sim: step-2-chap is not one of its 4 models", "fix: set model to one of them, such as step-2-chat, step-2-mini"}},
 		{"nobody listens", "base_url: http://127.0.0.1:1/v1, api_key: k, model: m", llmsim.Down{}, exitFailure, []string{"connection refused", "fix: check base_url (http://127.0.0.1:1/v1)"}},
 		{"URL of the method", "base_url: BASE/chat/completions, api_key: k, model: m", llmsim.Down{}, exitUsage, []string{"leave out /chat/completions; use http://127.0.0.1:"}},
 		{"outage", right, llmsim.Down{Status: 503}, exitFailure, []string{"server: 503", "second provider as fallback"}},

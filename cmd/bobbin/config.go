@@ -150,8 +150,12 @@ func loadConfig(path string, getenv func(string) string) (config, error) {
 	default:
 		return c, usageError{fmt.Errorf("read configuration: %w", err)}
 	}
-	c.Slack.BotToken = cmp.Or(c.Slack.BotToken, getenv("SLACK_BOT_TOKEN"))
-	c.Slack.AppToken = cmp.Or(c.Slack.AppToken, getenv("SLACK_APP_TOKEN"))
+	// A line break at the end is what files and .env of other systems leave.
+	c.Slack.BotToken = strings.TrimSpace(cmp.Or(c.Slack.BotToken, getenv("SLACK_BOT_TOKEN")))
+	c.Slack.AppToken = strings.TrimSpace(cmp.Or(c.Slack.AppToken, getenv("SLACK_APP_TOKEN")))
+	for i := range c.LLM.Providers {
+		c.LLM.Providers[i].APIKey = strings.TrimSpace(c.LLM.Providers[i].APIKey)
+	}
 	if err := c.check(); err != nil {
 		return c, usageError{err}
 	}

@@ -109,6 +109,9 @@ func (c *config) checkProviders(m *mistakes) {
 			m.add(key+".name", "%q is used twice; give each provider its own name", p.Name)
 		}
 		seen[p.Name] = true
+		if p.Price == nil && (c.Budget.UserDailyUSD > 0 || c.Budget.WorkspaceDailyUSD > 0) {
+			m.add(key+".price", "missing; a budget in USD cannot count calls without a price. Set price, or user_daily_tokens instead")
+		}
 		c.checkNumbers(m, key, *p)
 	}
 }
@@ -152,8 +155,8 @@ func (c *config) checkChat(m *mistakes) {
 	for _, id := range slices.Sorted(maps.Keys(c.Chat.Channels)) {
 		ch := c.Chat.Channels[id]
 		key := "chat.channels." + id
-		if !strings.HasPrefix(id, "C") && !strings.HasPrefix(id, "G") && !strings.HasPrefix(id, "D") {
-			m.add(key, "want a channel's id such as C0123ABCD (in Slack: the channel's name, About, at the bottom), not its name")
+		if !isChannelID(id) {
+			m.add(key, wantChannelID)
 		}
 		if !slices.Contains([]string{"", "mention", "thread"}, ch.Reply) {
 			m.add(key+".reply", "%q: want mention or thread", ch.Reply)
@@ -166,6 +169,13 @@ func (c *config) checkChat(m *mistakes) {
 			}
 		}
 	}
+	if c.Access.Channels != nil {
+		for _, id := range *c.Access.Channels {
+			if id != bot.Everyone && !isChannelID(id) {
+				m.add("access.channels", "%q: %s", id, wantChannelID)
+			}
+		}
+	}
 	if c.Access.Users != nil {
 		users("access.users", *c.Access.Users)
 	}
@@ -173,6 +183,12 @@ func (c *config) checkChat(m *mistakes) {
 	if slices.Contains(c.Access.Admins, bot.Everyone) {
 		m.add("access.admins", "%q would make everyone an admin; list the ids", bot.Everyone)
 	}
+}
+
+const wantChannelID = "want a channel's id such as C0123ABCD (in Slack: the channel's name, About, at the bottom), not its name"
+
+func isChannelID(id string) bool {
+	return len(id) > 1 && strings.Contains("CGD", id[:1]) && strings.ToUpper(id) == id
 }
 
 // boltPath returns the file behind bolt://PATH.

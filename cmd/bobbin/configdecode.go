@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,7 +128,11 @@ func (d *decoder) decodeScalar(n *yaml.Node, v reflect.Value, key string) {
 			expanded.Tag = "!!str"
 		}
 	}
-	if err := expanded.Decode(v.Addr().Interface()); err != nil {
+	err := expanded.Decode(v.Addr().Interface())
+	if _, whole := strconv.Atoi(expanded.Value); v.CanInt() && v.Type() != reflect.TypeFor[time.Duration]() && err == nil {
+		err = whole // the library cuts 0.5 to 0, which would mean "no limit"
+	}
+	if err != nil {
 		shown := n.Value // not the expanded value: it may be a secret
 		d.fail(n, key, "%q: want %s", shown, kindOf(v.Type()))
 	}

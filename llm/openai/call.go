@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type call struct {
 	body     io.Closer
 	think    thinkFilter
 	started  bool // a token came
+	hasText  bool // one that a person would see
 	finished bool // finish_reason or [DONE]
 	outBytes int
 	usage    *usage
@@ -217,6 +219,7 @@ func (c *call) emit(text, reasoning string, yield func(llm.Delta, error) bool) e
 		c.started = true
 		c.attempt.FirstToken = time.Since(c.attempt.Start)
 	}
+	c.hasText = c.hasText || strings.TrimSpace(text) != ""
 	c.outBytes += len(text) + len(reasoning)
 	if !yield(llm.Delta{Text: text, Reasoning: reasoning}, nil) {
 		return errConsumerLeft
@@ -254,6 +257,11 @@ func (c *call) verdict(parent, ctx context.Context) error {
 		return &llm.Error{Class: class, Provider: c.p.o.Name, Model: c.req.Model, Message: message, Err: err}
 	}
 	if e, ok := errors.AsType[*llm.Error](c.err); ok {
+		return e
+	}
+	if c.finished && !c.hasText {
+		e := &llm.Error{Class: llm.ClassProtocol, Provider: c.p.o.Name, Model: c.req.Model, Code: EmptyAnswer,
+			Message: "the answer has no text (finish_reason " + strconv.Quote(c.response.FinishReason) + ")"}
 		return e
 	}
 	if c.finished {

@@ -41,6 +41,9 @@ func (p *Provider) httpError(res *http.Response, err error, model string) *llm.E
 		e.Message += " (" + f.param + ")"
 	}
 	e.Class = classify(e.Status, f)
+	if e.Status >= 200 && e.Status < 300 { // a page that says it is well
+		e.Class = llm.ClassProtocol
+	}
 	if e.Class == llm.ClassProtocol {
 		e.Message = "answered with a page that is no API error: is base_url right?"
 	}

@@ -129,6 +129,10 @@ func checkBaseURL(raw string) (*url.URL, error) {
 // Name implements [llm.Provider].
 func (p *Provider) Name() string { return p.o.Name }
 
+// EmptyAnswer is the Code of an error for an answer that ended well but has no
+// text: only reasoning, or a tool call that nobody asked for.
+const EmptyAnswer = "empty_answer"
+
 // causes of a cancelled call.
 var (
 	errFirstToken = errors.New("no token in time")

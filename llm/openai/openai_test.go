@@ -236,6 +236,25 @@ func TestUsage(t *testing.T) {
 	})
 }
 
+// An answer without text is none, however well it ended.
+func TestEmptyAnswer(t *testing.T) {
+	for name, script := range map[string]llmsim.Script{
+		"nothing":        {},
+		"reasoning only": {Reasoning: "let me see", FinishReason: "length"},
+		"a tool call":    {ToolCalls: []llmsim.ToolCall{{ID: "1", Name: "f", Arguments: "{}"}}},
+		"white space":    {Text: " \n "},
+	} {
+		withModel(t, llmsim.Options{}, nil, func(t *testing.T, sim *llmsim.Server, p *openai.Provider) {
+			sim.Enqueue(script)
+			r := read(t.Context(), p, hello)
+			e, ok := errors.AsType[*llm.Error](r.err)
+			if !ok || e.Code != openai.EmptyAnswer || e.Class != llm.ClassProtocol || !strings.Contains(e.Message, "finish_reason") {
+				t.Errorf("%s: %v; want an error that a fallback may answer, with the finish_reason", name, r.err)
+			}
+		})
+	}
+}
+
 // What a server refuses is left out from then on, after one refusal.
 func TestRefusedParametersAreLearned(t *testing.T) {
 	temperature := 0.5
