@@ -100,7 +100,7 @@ func (b *Bot) runClient(ctx context.Context, number int) error {
 	defer giveUp(nil)
 	drained, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	wg.Go(func() { b.drain(drained, client, number, giveUp) })
+	wg.Go(func() { b.drain(drained, running, client, number, giveUp) })
 	defer b.sockets.set(number, false)
 
 	err := client.RunContext(running)
@@ -112,8 +112,9 @@ func (b *Bot) runClient(ctx context.Context, number int) error {
 
 // drain reads the client's events. It must not stop for long while the client
 // runs: an unread channel blocks the reader, pings go unanswered, and the
-// connection is lost. It waits only if atOnce envelopes are being stored.
-func (b *Bot) drain(ctx context.Context, client *socketmode.Client, number int, giveUp context.CancelCauseFunc) {
+// connection is lost. It waits only if atOnce envelopes are being stored. ctx
+// ends the draining; running is the client's own.
+func (b *Bot) drain(ctx, running context.Context, client *socketmode.Client, number int, giveUp context.CancelCauseFunc) {
 	slots := make(chan struct{}, atOnce)
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -132,6 +133,9 @@ func (b *Bot) drain(ctx context.Context, client *socketmode.Client, number int, 
 			b.sockets.set(number, false)
 		case socketmode.EventTypeConnectionError:
 			wait, err := connectionError(ev)
+			if running.Err() != nil {
+				continue // told to stop
+			}
 			b.log.Warn("cannot connect to Slack, trying again", "socket", number, "err", err)
 			if wait > longWait || tokenRefused(refusalCode(err)) {
 				giveUp(err)
