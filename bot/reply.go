@@ -206,7 +206,7 @@ func (r *reply) take() string {
 
 // finish writes text, which is the whole answer, with blocks under it, and
 // returns once Slack has confirmed it. Messages of an earlier attempt that the
-// text does not need are deleted. It needs settle before.
+// text does not need are deleted. A reply that was started must be settled before.
 func (r *reply) finish(ctx context.Context, text string, blocks ...slack.Block) error {
 	if err := r.mark(ctx, text, blocks...); err != nil {
 		return err

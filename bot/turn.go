@@ -33,21 +33,17 @@ func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Tur
 	if turn.State.Terminal() {
 		return nil
 	}
-	if turn.State == storage.StateFinal {
-		r := b.newReply(lease, turn)
-		r.start(ctx)
-		r.settle()
+	r := b.newReply(lease, turn)
+	switch {
+	case turn.State == storage.StateFinal:
 		return b.deliver(ctx, r, turn.Answer, b.feedbackBlocks(turn, nil))
+	case turn.Attempt > maxAttempts:
+		return b.interrupt(ctx, r)
 	}
 	b.pacer.replyBegins()
 	defer b.pacer.replyEnds()
-	r := b.newReply(lease, turn)
 	r.start(ctx)
 	defer r.settle()
-	if turn.Attempt > maxAttempts {
-		r.settle()
-		return b.interrupt(ctx, r)
-	}
 	r.say("is thinking…")
 	a, err := b.ask(ctx, turn, r)
 	r.settle()

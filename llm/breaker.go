@@ -104,7 +104,7 @@ func (p *BreakerProvider) Stream(ctx context.Context, req Request) iter.Seq2[Del
 	}
 }
 
-// success is the verdict of a call that gave text.
+// success is the verdict of a call that gave a whole answer.
 const success verdict = 255
 
 type breaker struct {
