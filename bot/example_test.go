@@ -36,9 +36,10 @@ func Example() {
 
 	b, err := bot.New(bot.Options{
 		Slack: bot.SlackOptions{BotToken: os.Getenv("SLACK_BOT_TOKEN"), AppToken: os.Getenv("SLACK_APP_TOKEN")},
-		Provider: llm.Fallback(
+		Provider: llm.Fallback([]llm.Provider{
 			provider("holysheep", "https://api.holysheep.ai/v1", os.Getenv("HOLYSHEEP_API_KEY")),
-			provider("relay", "https://relay.example.com/v1", os.Getenv("RELAY_API_KEY"))),
+			provider("relay", "https://relay.example.com/v1", os.Getenv("RELAY_API_KEY")),
+		}, llm.FallbackOptions{}),
 		Store:  store,
 		Logger: slog.Default(),
 		Prepare: func(ctx context.Context, req *llm.Request, turn storage.Turn) error {

@@ -3,6 +3,7 @@ package bot
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,11 +48,20 @@ func userText(err error) string {
 		return "The answer broke off." + askAgain
 	case llm.ClassRequest:
 		return who + " did not accept my request. The reason is in my log."
+	case llm.ClassFlood:
+		return "Several of your questions are waiting already. Please ask again when they are answered."
 	case llm.ClassLocal:
+		// A breaker that is open because nobody can be served: say why, not that.
+		if cause, ok := errors.AsType[*llm.Error](e.Err); ok && slices.Contains(forTheOperator, cause.Class) {
+			return userText(cause)
+		}
 		return who + " cannot be asked right now." + when(e.RetryAfter)
 	}
 	return who + " has a problem." + askAgain
 }
+
+// forTheOperator are the failures that waiting does not cure.
+var forTheOperator = []llm.Class{llm.ClassAuth, llm.ClassQuota, llm.ClassModel}
 
 func when(after time.Duration) string {
 	if after <= 0 {

@@ -34,6 +34,9 @@ type Options struct {
 	// Command is the slash command's name. "" means "/bobbin".
 	Command string
 
+	// Estimator guesses how long a prompt is. Share the one that the adapters
+	// teach. nil guesses by a fixed ratio.
+	Estimator *llm.Estimator
 	// Providers, if set, tells the status command how the providers are.
 	Providers func() []llm.BreakerState
 	// Prepare, if set, sees each request before it is sent and may change it

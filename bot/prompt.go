@@ -24,6 +24,7 @@ type promptInput struct {
 	UserID    string
 	Window    int // tokens the model takes in all
 	MaxOutput int // tokens kept free for the answer
+	Estimator *llm.Estimator
 	Name      func(userID string) string
 }
 
@@ -32,6 +33,23 @@ type prompt struct {
 	Request llm.Request
 	From    uint64 // Seq of the first message used; 0 if none
 	Dropped int    // messages left out
+
+	history []uint64 // Seqs of the stored messages in the request, which come first
+}
+
+// trimmed corrects p: the model side has left out n more messages. It changes
+// nothing if a hook has put other messages into the request.
+func (p *prompt) trimmed(n, sent int) {
+	if n == 0 || sent != len(p.Request.Messages) {
+		return
+	}
+	p.Dropped += n
+	switch {
+	case n < len(p.history):
+		p.From = p.history[n]
+	case len(p.history) > 0:
+		p.From = p.history[len(p.history)-1] + 1
+	}
 }
 
 // buildPrompt depends on nothing but its input.
@@ -42,23 +60,27 @@ func buildPrompt(in promptInput) prompt {
 		skip++
 	}
 	room := max(in.Window-in.MaxOutput, in.Window/4)
+	tokens := func(r llm.Request) int { return in.Estimator.Request(in.Model, r) }
 	req := in.request(history[skip:])
-	if llm.EstimateTokens(req) > int(highWatermark*float64(room)) {
-		for skip < len(history) && llm.EstimateTokens(req) > int(lowWatermark*float64(room)) {
+	if tokens(req) > int(highWatermark*float64(room)) {
+		for skip < len(history) && tokens(req) > int(lowWatermark*float64(room)) {
 			skip = nextTurn(history, skip)
 			req = in.request(history[skip:])
 		}
 	}
 	dropped := skip
-	for len(in.Thread) > 0 && llm.EstimateTokens(req) > int(highWatermark*float64(room)) {
+	for len(in.Thread) > 0 && tokens(req) > int(highWatermark*float64(room)) {
 		// A thread heavier than the model's window: its end matters most.
 		n := (len(in.Thread) + 3) / 4
 		in.Thread, dropped = in.Thread[n:], dropped+n
 		req = in.request(history[skip:])
 	}
 	p := prompt{Request: req, Dropped: dropped}
-	if skip < len(history) {
-		p.From = history[skip].Seq
+	for _, m := range history[skip:] {
+		p.history = append(p.history, m.Seq)
+	}
+	if len(p.history) > 0 {
+		p.From = p.history[0]
 	}
 	return p
 }
@@ -79,11 +101,6 @@ func (in promptInput) request(history []storage.Message) llm.Request {
 	add := func(role llm.Role, text string) {
 		if in.Name != nil {
 			text = expandMentions(text, in.Name)
-		}
-		// Strict servers want the roles to alternate.
-		if n := len(req.Messages); n > 0 && req.Messages[n-1].Role == role {
-			req.Messages[n-1].Content += "\n\n" + text
-			return
 		}
 		req.Messages = append(req.Messages, llm.Message{Role: role, Content: text})
 	}

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func TestPromptCutsBetweenWatermarks(t *testing.T) {
 	for turn := range 60 {
 		h.Messages = exchange(turn, 200).Messages
 		p := buildPrompt(promptInput{System: "S", History: h, Question: "Q", Window: window, MaxOutput: maxOutput})
-		if n := llm.EstimateTokens(p.Request); n > int(highWatermark*(window-maxOutput)) {
+		if n := (*llm.Estimator)(nil).Request("", p.Request); n > int(highWatermark*(window-maxOutput)) {
 			t.Fatalf("turn %d: prompt of %d tokens, over the high watermark", turn, n)
 		}
 		if first := p.Request.Messages[0]; first.Role != llm.RoleUser {
@@ -63,16 +64,40 @@ func TestPromptNeverDropsTheQuestion(t *testing.T) {
 	}
 }
 
-func TestPromptMergesMessagesOfOneRole(t *testing.T) {
+func TestPromptNamesPeople(t *testing.T) {
 	p := buildPrompt(promptInput{
 		Thread:   []storage.Message{{Text: authored("U1", "it is red")}, {Text: authored("U2", "ask <@U1>")}},
 		Question: authored("U2", "why?"),
 		Window:   16384,
 		Name:     func(id string) string { return map[string]string{"U1": "Ann", "U2": "Ben"}[id] },
 	})
-	want := "Ann: it is red\n\nBen: ask @Ann\n\nBen: why?"
-	if len(p.Request.Messages) != 1 || p.Request.Messages[0].Content != want {
-		t.Errorf("got %q, want one message %q: strict servers want the roles to alternate", p.Request.Messages, want)
+	var got []string
+	for _, m := range p.Request.Messages {
+		got = append(got, string(m.Role)+" "+m.Content)
+	}
+	want := []string{"user Ann: it is red", "user Ben: ask @Ann", "user Ben: why?"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// What the model side leaves out beside, the next prompt does not try again.
+func TestPromptTakesInWhatWasTrimmed(t *testing.T) {
+	for _, c := range []struct {
+		trimmed, sent int
+		from          uint64
+		dropped       int
+	}{
+		{0, 7, 1, 0},
+		{2, 7, 3, 2},
+		{6, 7, 7, 6}, // nothing of the history was left: it begins with this turn
+		{2, 9, 1, 0}, // a hook put two messages in, and nobody knows which were left out
+	} {
+		p := buildPrompt(promptInput{History: exchange(3, 10), Question: "Q", Window: 16384, MaxOutput: 2048})
+		p.trimmed(c.trimmed, c.sent)
+		if p.From != c.from || p.Dropped != c.dropped {
+			t.Errorf("%d of %d trimmed: from %d, %d dropped; want from %d, %d", c.trimmed, c.sent, p.From, p.Dropped, c.from, c.dropped)
+		}
 	}
 }
 
@@ -84,8 +109,12 @@ func TestPromptTrimsTheThread(t *testing.T) {
 		thread = append(thread, storage.Message{Text: fmt.Sprintf("remark %d %s", i, strings.Repeat("x", 1000))})
 	}
 	p := buildPrompt(promptInput{History: exchange(3, 100), Thread: thread, Question: "Q", Window: 16384, MaxOutput: 2048})
-	text := p.Request.Messages[len(p.Request.Messages)-1].Content
-	if n := llm.EstimateTokens(p.Request); n > 14336 || !strings.HasSuffix(text, "Q") || !strings.Contains(text, "remark 89 ") || strings.Contains(text, "remark 0 ") {
+	var all []string
+	for _, m := range p.Request.Messages {
+		all = append(all, m.Content)
+	}
+	text := strings.Join(all, "\n")
+	if n := (*llm.Estimator)(nil).Request("", p.Request); n > 14336 || !strings.HasSuffix(text, "Q") || !strings.Contains(text, "remark 89 ") || strings.Contains(text, "remark 0 ") {
 		t.Errorf("prompt of %d tokens, ending %q; want the thread's newest end and the question within the window", n, text[len(text)-20:])
 	}
 }

@@ -29,7 +29,7 @@ func startBot(ctx context.Context, t *testing.T, so bot.SlackOptions) (took time
 	}
 	defer store.Close()
 	so.APIURL = "http://slack.test/api/"
-	b, err := bot.New(bot.Options{Slack: so, Provider: llm.Fallback(never{}), Store: store})
+	b, err := bot.New(bot.Options{Slack: so, Provider: never{}, Store: store})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,7 +144,7 @@ func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, err
 			r.say(statusText(*d.Progress))
 		}
 		if d.Attempt != nil {
-			a.usage = append(a.usage, usageRow(turn, *d.Attempt))
+			a.usage = append(a.usage, UsageRow(turn, *d.Attempt))
 			if e := d.Attempt.Err; e != nil && e.Class != llm.ClassCancelled {
 				b.log.Warn("model call failed", "turn", turn.ID, "provider", d.Attempt.Provider, "class", e.Class,
 					"took", d.Attempt.Duration.Round(time.Millisecond), "err", e)
@@ -156,6 +156,7 @@ func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, err
 		}
 		if d.Response != nil {
 			a.response = d.Response
+			a.prompt.trimmed(d.Response.Trimmed, len(req.Messages))
 		}
 	}
 	a.text = text.String()
@@ -184,7 +185,7 @@ func (b *Bot) prepare(ctx context.Context, turn storage.Turn, a *answer) (llm.Re
 	in := promptInput{
 		System: b.o.Chat.SystemPrompt, Model: channel.Model,
 		History: history, Thread: a.thread, Question: turn.Text, UserID: turn.UserID,
-		Window: b.o.Chat.ContextWindow, MaxOutput: b.o.Chat.MaxOutputTokens,
+		Window: b.o.Chat.ContextWindow, MaxOutput: b.o.Chat.MaxOutputTokens, Estimator: b.o.Estimator,
 		Name: func(id string) string { return b.nameOf(naming, id) },
 	}
 	if channel.SystemPrompt != "" {
@@ -319,7 +320,9 @@ func (b *Bot) suspend(ctx context.Context, r *reply, a answer) error {
 	return cause
 }
 
-func usageRow(turn storage.Turn, at llm.Attempt) storage.UsageRow {
+// UsageRow is the ledger's line of one call to a provider for the turn. Calls
+// that nobody asked for, such as probes, have a zero turn.
+func UsageRow(turn storage.Turn, at llm.Attempt) storage.UsageRow {
 	row := storage.UsageRow{
 		TurnID: turn.ID, UserID: turn.UserID, ChannelID: turn.Key.ChannelID,
 		Provider: at.Provider, Model: at.Model, At: at.Start,
@@ -338,7 +341,14 @@ func usageRow(turn storage.Turn, at llm.Attempt) storage.UsageRow {
 func statusText(p llm.Progress) string {
 	switch p.Stage {
 	case llm.StageQueued:
-		return fmt.Sprintf("is waiting %s for its turn…", roundUp(p.Wait))
+		text := "is waiting for its turn"
+		if p.Position > 0 {
+			text += fmt.Sprintf(", number %d in the queue", p.Position)
+		}
+		if p.Wait > 0 {
+			text += ", about " + roundUp(p.Wait)
+		}
+		return text + "…"
 	case llm.StageFallback:
 		return "is asking " + p.Provider + " instead…"
 	}

@@ -80,7 +80,7 @@ func inWorld(t *testing.T, change func(*world, *slacksim.Options, *llmsim.Option
 		first := w.provider("gateway", w.model)
 		second := w.provider("relay", w.relay)
 		if w.options.Provider == nil {
-			w.options.Provider = llm.Fallback(first, second)
+			w.options.Provider = llm.Fallback([]llm.Provider{first, second}, llm.FallbackOptions{})
 		}
 		w.options.Slack.BotToken, w.options.Slack.AppToken = "xoxb-sim", "xapp-sim"
 		w.options.Slack.APIURL = "http://slack.test/api/"
@@ -104,7 +104,7 @@ func (w *world) provider(name string, s *llmsim.Server) llm.Provider {
 	w.t.Cleanup(transport.CloseIdleConnections)
 	p, err := openai.New(openai.Options{
 		Name: name, BaseURL: "http://" + name + ".test/v1", APIKey: "sk-test", Model: llmsim.DefaultModel, Transport: transport,
-		Prices: map[string]llm.Price{llmsim.DefaultModel: {Input: 420_000_000, CachedInput: 0, Output: 420_000_000}},
+		Price: func(string) (llm.Price, bool) { return llm.Price{Input: 420_000_000, Output: 420_000_000}, true },
 	})
 	if err != nil {
 		w.t.Fatal(err)

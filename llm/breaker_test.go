@@ -20,7 +20,11 @@ func TestBreakerOpensAndRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &scripted{name: "p", steps: []step{bad, bad, bad, bad, good}}
 		var seen []llm.BreakerPhase
-		b := llm.Breaker(p, llm.BreakerOptions{Failures: 3, Observe: func(s llm.BreakerState) { seen = append(seen, s.Phase) }})
+		b := llm.Breaker(p, llm.BreakerOptions{Failures: 3, Recorder: eventFunc(func(e llm.Event) {
+			if e.Breaker != nil {
+				seen = append(seen, e.Breaker.Phase)
+			}
+		})})
 		for range 3 {
 			ask(t.Context(), b)
 		}
@@ -65,7 +69,10 @@ func TestBreakerVerdicts(t *testing.T) {
 		calls int
 		phase llm.BreakerPhase
 	}{
-		{"429 is not ill health", step{err: class(llm.ClassRate)}, 20, llm.BreakerClosed},
+		{"429 is not ill health", step{err: &llm.Error{Class: llm.ClassRate, RetryAfter: time.Second}}, 20, llm.BreakerClosed},
+		{"429 that never says until when is", step{err: class(llm.ClassRate)}, 5, llm.BreakerOpen},
+		{"too many of one user is not", step{err: class(llm.ClassFlood)}, 20, llm.BreakerClosed},
+		{"an empty answer is not", step{err: &llm.Error{Class: llm.ClassProtocol, Code: llm.EmptyAnswer}}, 20, llm.BreakerClosed},
 		{"a long prompt is not", step{err: class(llm.ClassContext)}, 20, llm.BreakerClosed},
 		{"moderation is not", step{err: class(llm.ClassContent)}, 20, llm.BreakerClosed},
 		{"our limiter is not", step{err: class(llm.ClassLocal)}, 20, llm.BreakerClosed},
@@ -164,12 +171,24 @@ func TestBreakerIsNeverWedged(t *testing.T) {
 	}
 }
 
+// The figure is what the breaker adds to a call.
 func BenchmarkBreaker(b *testing.B) {
-	p := llm.Breaker(&instant{}, llm.BreakerOptions{})
-	b.ReportAllocs()
-	for b.Loop() {
+	bare := &instant{}
+	p := llm.Breaker(bare, llm.BreakerOptions{})
+	call := func(p llm.Provider) {
 		for range p.Stream(b.Context(), llm.Request{}) {
 		}
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N), "ns/call(budget:300)")
+	b.ReportAllocs()
+	for b.Loop() {
+		call(p)
+	}
+	with := b.Elapsed()
+	b.StopTimer()
+	begun := time.Now()
+	for range b.N {
+		call(bare)
+	}
+	added := with - time.Since(begun)
+	b.ReportMetric(float64(added.Nanoseconds())/float64(b.N), "ns-added/call(budget:300)")
 }

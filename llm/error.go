@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,6 +29,7 @@ const (
 	ClassTruncated Class = "truncated"     // the stream stopped or stalled in the middle
 	ClassCancelled Class = "cancelled"     // our caller gave up
 	ClassLocal     Class = "not_attempted" // our own limiter or breaker said no
+	ClassFlood     Class = "flood"         // our own limiter: too many requests of this user wait
 )
 
 // verdict is what a class means to the breaker.
@@ -39,7 +41,8 @@ const (
 	forceOpen                // opens at once: trying again cannot help soon
 )
 
-// policies is the table of docs/model-providers.md section 3.2.
+// policies says for each class who may try again. A retry asks the same
+// provider, a fallback the next one.
 var policies = map[Class]struct {
 	retry    bool
 	fallback bool
@@ -60,6 +63,33 @@ var policies = map[Class]struct {
 	ClassTruncated: {fallback: true, verdict: failure},
 	ClassCancelled: {},
 	ClassLocal:     {fallback: true},
+	ClassFlood:     {}, // the next provider's queue is no better place for them
+}
+
+// EmptyAnswer is the Code of an error for an answer that ended well but has no
+// text: only reasoning, or a tool call that nobody asked for.
+const EmptyAnswer = "empty_answer"
+
+// verdictOf is what an error means to the breaker. A 429 that says when to come
+// back is the throttle's business; a provider that sends nothing but 429 and no
+// time is as good as down. An empty answer is the model's, whose server is well.
+func verdictOf(e *Error) verdict {
+	switch {
+	case e.Class == ClassRate && e.RetryAfter == 0:
+		return failure
+	case e.Code == EmptyAnswer:
+		return neutral
+	}
+	return policies[e.Class].verdict
+}
+
+// ErrTooLate is the cause of a call's context that [Fallback] ends because no
+// answer has begun in time. A provider that was given a fair part of that time
+// has failed; one whose request had hardly left has not.
+var ErrTooLate = errors.New("llm: no answer began in time")
+
+func isTooLate(ctx context.Context) bool {
+	return ctx.Err() != nil && errors.Is(context.Cause(ctx), ErrTooLate)
 }
 
 // Error is why a call gave no whole answer.
@@ -121,7 +151,10 @@ func asError(err error, p Provider) *Error {
 		return e
 	}
 	class := ClassServer
-	if isContextError(err) {
+	switch {
+	case errors.Is(err, ErrTooLate):
+		class = ClassTimeout
+	case isContextError(err):
 		class = ClassCancelled
 	}
 	return &Error{Class: class, Provider: p.Name(), Err: err}

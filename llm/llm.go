@@ -45,6 +45,9 @@ type Request struct {
 	Temperature     *float64
 	// User is an opaque name of who asks, for fairness between users.
 	User string
+	// Probe marks a question that nobody waits for: a [Breaker] asks whether
+	// its provider is back.
+	Probe bool
 }
 
 // Delta is one step of a streamed answer. Usually only Text is set.
@@ -57,15 +60,21 @@ type Delta struct {
 	Restart *Restart
 	// Progress tells what happens while no text comes.
 	Progress *Progress
-	// Attempt reports a call to a provider that ended, well or not. Each
-	// call is reported once, so that a ledger built from Attempts is whole.
+	// Attempt reports a call to a provider that ended, well or not. Each call
+	// is reported once. A consumer that leaves the loop early does not see the
+	// last one, nor those of probes: a [Recorder] sees all.
 	Attempt *Attempt
+	// RateLimit is what the provider said about its limits. [Throttle] obeys.
+	RateLimit *RateLimit
 	// Response ends the stream.
 	Response *Response
 }
 
 // Visible reports whether a person would see the delta as text.
 func (d Delta) Visible() bool { return d.Text != "" }
+
+// payload reports whether the delta shows that the model is at work.
+func (d Delta) payload() bool { return d.Text != "" || d.Reasoning != "" }
 
 // Restart says why the text starts over.
 type Restart struct {
@@ -78,6 +87,7 @@ type Progress struct {
 	Stage    Stage
 	Provider string        // whom it is about
 	Wait     time.Duration // expected wait, if known
+	Position int           // place in the provider's queue, 1 is next; 0 if not queued
 }
 
 // Stage is the kind of a [Progress].
@@ -98,6 +108,9 @@ type Response struct {
 	Usage        Usage
 	// Instead is set if an earlier provider failed, and says how.
 	Instead *Error
+	// Trimmed counts the messages, from the oldest on, that were left out of
+	// the request because the model cannot read so much. See [Fit].
+	Trimmed int
 }
 
 // Usage counts tokens of one call.
@@ -115,9 +128,11 @@ type Attempt struct {
 	Model      string
 	Start      time.Time
 	FirstToken time.Duration // 0 if none came
+	LongestGap time.Duration // between two pieces of the answer
 	Duration   time.Duration
 	Usage      Usage
 	Price      *Price // nil: unknown
+	Probe      bool   // see Request.Probe
 	Err        *Error // nil: a whole answer came
 }
 

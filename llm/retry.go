@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -19,11 +20,17 @@ type RetryOptions struct {
 	// the first one. 0 means 3 s, which leaves a fallback its turn within the
 	// 30 s that a person is promised an answer in.
 	Within time.Duration
+	// Recorder is told of retries that the budget did not allow.
+	Recorder Recorder
 }
 
 // Retry asks p again after a failure that a second try may cure, as long as
 // no visible text was yielded. A Retry-After is a floor under the wait; one
 // beyond Within ends the trying at once.
+//
+// All callers share a budget: retries are at most a fifth of the calls, and a
+// few a minute beside that. When a provider fails everybody, asking it twice as
+// often is the last thing it needs.
 //
 // This must be the only retry loop of the program: loops multiply.
 func Retry(p Provider, o RetryOptions) Provider {
@@ -36,17 +43,19 @@ func Retry(p Provider, o RetryOptions) Provider {
 	if o.Within <= 0 {
 		o.Within = 3 * time.Second
 	}
-	return retry{p, o}
+	return &retry{Provider: p, o: o}
 }
 
 type retry struct {
 	Provider
-	o RetryOptions
+	o      RetryOptions
+	budget budget
 }
 
-func (r retry) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] {
+func (r *retry) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] {
 	return func(yield func(Delta, error) bool) {
 		start := time.Now()
+		r.budget.called(start)
 		for attempt := 0; ; attempt++ {
 			visible, err, stopped := relay(r.Provider.Stream(ctx, req), yield)
 			if stopped || err == nil {
@@ -54,6 +63,11 @@ func (r retry) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] 
 			}
 			wait, again := r.wait(err, attempt, time.Since(start))
 			if visible || !again || ctx.Err() != nil {
+				yield(Delta{}, err)
+				return
+			}
+			if !r.budget.retry(time.Now()) {
+				record(ctx, r.o.Recorder, Event{Denied: &Denied{r.Name(), asError(err, r.Provider).Class}})
 				yield(Delta{}, err)
 				return
 			}
@@ -70,7 +84,7 @@ func (r retry) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] 
 
 // wait decides whether attempt number attempt (0 is the first), which failed
 // with err, is followed by another one, and after how long.
-func (r retry) wait(err error, attempt int, elapsed time.Duration) (time.Duration, bool) {
+func (r *retry) wait(err error, attempt int, elapsed time.Duration) (time.Duration, bool) {
 	e := asError(err, r.Provider)
 	if attempt >= r.o.Max || !policies[e.Class].retry {
 		return 0, false
@@ -82,6 +96,51 @@ func (r retry) wait(err error, attempt int, elapsed time.Duration) (time.Duratio
 	// Full jitter: callers that failed together must not return together.
 	wait := e.RetryAfter + rand.N(ceiling+1)
 	return wait, elapsed+wait <= r.o.Within
+}
+
+// budget is a purse of retries: each call puts a part of one in, and so does
+// time.
+type budget struct {
+	mu    sync.Mutex
+	purse float64
+	at    time.Time // zero: nothing happened yet, and the purse holds the floor
+}
+
+const (
+	retriesPerCall   = 0.2
+	retriesPerSecond = 0.3
+	retryFloor       = 3
+	retryCeiling     = 10
+)
+
+func (b *budget) called(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fill(now, retriesPerCall)
+}
+
+// retry takes one out, or returns false if there is none.
+func (b *budget) retry(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fill(now, 0)
+	if b.purse < 1 {
+		return false
+	}
+	b.purse--
+	return true
+}
+
+func (b *budget) fill(now time.Time, more float64) {
+	if b.at.IsZero() {
+		b.purse, b.at = retryFloor, now
+	}
+	b.purse = min(retryCeiling, b.purse+more)
+	// Time fills it up to the floor only, or a quiet night would save up retries.
+	if b.purse < retryFloor {
+		b.purse = min(retryFloor, b.purse+retriesPerSecond*now.Sub(b.at).Seconds())
+	}
+	b.at = now
 }
 
 // relay passes deltas on until the stream ends. stopped means the consumer

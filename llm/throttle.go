@@ -4,173 +4,359 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
+	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
-// ThrottleOptions are a provider's limits. Zero means no limit.
+// ThrottleOptions are a provider's limits. Zero means no limit, unless said
+// otherwise.
 type ThrottleOptions struct {
 	RequestsPerMinute int
-	// TokensPerMinute holds for requests that are small beside it; one that
-	// is larger than a tenth of it and MaxWait allow is charged less.
+	// TokensPerMinute counts input and output, as far as possible before the
+	// request: a running one counts with its estimate.
 	TokensPerMinute int
 	Concurrency     int
 	// MaxWait bounds how long a request waits for its turn before it fails
 	// with ClassLocal, which a fallback may answer. 0 means 10 s.
 	MaxWait time.Duration
+	// Queue is how many requests may wait, UserQueue how many of one user
+	// (requests without a user aside). 0 means 200 and 5.
+	Queue, UserQueue int
 	// OutputTokens is reserved for an answer whose request names no limit of
 	// its own, as OpenAI and Azure count. 0 means 1024.
 	OutputTokens int
+	// Model is whose tokens the Estimator guesses when a request names none.
+	Model     string
+	Estimator *Estimator
+	Recorder  Recorder
+}
+
+// ThrottleState is a snapshot for people and metrics.
+type ThrottleState struct {
+	Provider string
+	Running  int
+	Waiting  int
+	// Share of the configured requests a minute that is used at present: 1
+	// unless the provider refused some.
+	Share float64
+}
+
+// ThrottleProvider is a [Provider] whose throttle can be looked at.
+type ThrottleProvider struct {
+	Provider
+	o ThrottleOptions
+
+	mu       sync.Mutex
+	queue    fairQueue
+	requests requestLimit
+	tokens   tokenLimit
+	pace     pace
+	sent     tally
+	running  int
+	held     time.Duration // how long a slot is held, on average
+	timer    *time.Timer   // set while only time stands between the next request and its turn
 }
 
 // Throttle keeps the calls to p within a provider's limits, in every sliding
-// minute. Requests wait in order of arrival. A slot of Concurrency is held
-// until the stream has ended.
-func Throttle(p Provider, o ThrottleOptions) Provider {
+// minute, and obeys what the provider says about them: nothing is sent before
+// the end of a Retry-After, a 429 halves the rate, which then recovers, and a
+// quota that runs out is spread over the time until it is filled up.
+//
+// Requests wait in a queue that is fair by [Request.User], and are told their
+// place in it (see [Progress]). One whose wait would be longer than MaxWait is
+// refused at once, with ClassLocal and the wait in RetryAfter; one too many of
+// the same user with ClassFlood. Whoever leaves the queue has used up nothing.
+// A slot of Concurrency is held until the stream has ended.
+func Throttle(p Provider, o ThrottleOptions) *ThrottleProvider {
 	if o.MaxWait <= 0 {
 		o.MaxWait = 10 * time.Second
 	}
 	if o.OutputTokens <= 0 {
 		o.OutputTokens = 1024
 	}
-	t := &throttle{Provider: p, o: o}
-	t.requests = perMinute(o.RequestsPerMinute)
-	t.tokens = perMinute(o.TokensPerMinute)
-	if o.Concurrency > 0 {
-		t.slots = make(chan struct{}, o.Concurrency)
+	if o.Queue <= 0 {
+		o.Queue = 200
 	}
+	if o.UserQueue <= 0 {
+		o.UserQueue = 5
+	}
+	t := &ThrottleProvider{Provider: p, o: o, requests: newRequestLimit(float64(o.RequestsPerMinute))}
+	t.tokens.perMinute = max(0, o.TokensPerMinute)
 	return t
 }
 
-// perMinute makes a bucket that lets at most n through in any 60 s. A bucket
-// of rate n and burst n would let 2n-1 through in its first minute, so a tenth
-// is burst and nine tenths are rate.
-func perMinute(n int) *rate.Limiter {
-	if n <= 0 {
-		return nil
-	}
-	burst := max(1, n/10)
-	return rate.NewLimiter(rate.Limit(float64(max(1, n-burst))/60), burst)
+// State returns what runs and waits now.
+func (t *ThrottleProvider) State() ThrottleState {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return ThrottleState{t.Name(), t.running, t.queue.waiting, t.pace.regain(time.Now())}
 }
 
-type throttle struct {
-	Provider
-	o        ThrottleOptions
-	requests *rate.Limiter
-	tokens   *rate.Limiter
-	slots    chan struct{}
-}
-
-func (t *throttle) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] {
+func (t *ThrottleProvider) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] {
 	return func(yield func(Delta, error) bool) {
-		deadline := time.Now().Add(t.o.MaxWait)
-		wait, err := t.reserve(req)
+		grant, err, stopped := t.await(ctx, req, yield)
+		if stopped {
+			return
+		}
 		if err != nil {
 			yield(Delta{}, err)
 			return
 		}
-		if wait > 0 {
-			if !yield(Delta{Progress: &Progress{Stage: StageQueued, Provider: t.Name(), Wait: wait}}, nil) {
-				return
+		used, reported := 0, false
+		defer func() {
+			if !reported {
+				used = grant.tokens // a Provider that does not count
 			}
-			if err := sleep(ctx, wait); err != nil {
-				yield(Delta{}, err)
-				return
+			t.release(grant, used)
+		}()
+		_, err, stopped = relay(t.Provider.Stream(ctx, req), func(d Delta, err error) bool {
+			if a := d.Attempt; a != nil {
+				used, reported = used+int(a.Usage.InputTokens+a.Usage.OutputTokens), true
 			}
-		}
-		release, err := t.acquire(ctx, deadline)
-		if err != nil {
+			if d.RateLimit != nil {
+				t.told(*d.RateLimit, grant.tokens)
+			}
+			return yield(d, err)
+		})
+		if err != nil && !stopped {
+			t.refused(asError(err, t.Provider), grant)
 			yield(Delta{}, err)
-			return
-		}
-		defer release()
-		if _, err, stopped := relay(t.Provider.Stream(ctx, req), yield); err != nil && !stopped {
-			yield(Delta{}, err)
 		}
 	}
 }
 
-// reserve takes a place under the minute's limits and returns when it is due.
-func (t *throttle) reserve(req Request) (time.Duration, error) {
-	now := time.Now()
-	var wait time.Duration
-	var taken []*rate.Reservation
-	take := func(l *rate.Limiter, n int) {
-		// A limiter refuses more than its burst at once, so a large request
-		// reserves several bursts in a row and starts with the last.
-		for n > 0 {
-			r := l.ReserveN(now, min(n, l.Burst()))
-			n -= l.Burst()
-			taken = append(taken, r)
-			wait = max(wait, r.DelayFrom(now))
-		}
-	}
-	if t.requests != nil {
-		take(t.requests, 1)
-	}
-	if t.tokens != nil {
-		take(t.tokens, min(EstimateTokens(req)+t.outputTokens(req), t.payable()))
-	}
-	if wait <= t.o.MaxWait {
-		return wait, nil
-	}
-	for _, r := range slices.Backward(taken) {
-		r.CancelAt(now) // the last first: a reservation gives back nothing while a later one stands
-	}
-	return 0, t.refuse(wait, "its requests or tokens a minute are used up")
+// grant is the right to one call.
+type grant struct {
+	user   string
+	tokens int
+	at     time.Time
 }
 
-// payable is the most that one request is charged: what the bucket holds and
-// earns within MaxWait. A large request would otherwise be refused for ever, by
-// a provider that is idle and would serve it.
-func (t *throttle) payable() int {
-	return t.tokens.Burst() + int(float64(t.tokens.Limit())*t.o.MaxWait.Seconds()*0.9)
-}
+// progressEvery is how often a waiting person is told of the place in the queue.
+const progressEvery = 3 * time.Second
 
-func (t *throttle) outputTokens(req Request) int {
-	if req.MaxOutputTokens > 0 {
-		return req.MaxOutputTokens
+// await waits for the request's turn.
+func (t *ThrottleProvider) await(ctx context.Context, req Request, yield func(Delta, error) bool) (g grant, err error, stopped bool) {
+	begun := time.Now()
+	outcome := "granted"
+	defer func() {
+		record(ctx, t.o.Recorder, Event{Wait: &Wait{Provider: t.Name(), Waited: time.Since(begun), Outcome: outcome}})
+	}()
+	tick, err := t.enter(begun, req)
+	if err != nil {
+		outcome = string(asError(err, t).Class)
+		return g, err, false
 	}
-	return t.o.OutputTokens
-}
-
-// acquire takes a concurrency slot before the deadline.
-func (t *throttle) acquire(ctx context.Context, deadline time.Time) (release func(), err error) {
-	if t.slots == nil {
-		return func() {}, nil
-	}
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
+	g = grant{tick.user, tick.tokens, begun}
 	select {
-	case t.slots <- struct{}{}:
-		return func() { <-t.slots }, nil
+	case <-tick.granted:
+		return g, nil, false
 	default:
 	}
-	select {
-	case t.slots <- struct{}{}:
-		return func() { <-t.slots }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-timer.C:
-		return nil, t.refuse(0, fmt.Sprintf("all %d of its slots are busy", cap(t.slots)))
+	patience := time.NewTimer(t.o.MaxWait)
+	defer patience.Stop()
+	news := time.NewTicker(progressEvery)
+	defer news.Stop()
+	for told := 0; ; {
+		if place, eta := t.outlook(tick); place != 0 && place != told {
+			told = place
+			if !yield(Delta{Progress: &Progress{Stage: StageQueued, Provider: t.Name(), Wait: eta, Position: place}}, nil) {
+				stopped, outcome = true, "cancelled"
+			}
+		}
+		if !stopped {
+			select {
+			case <-tick.granted:
+				g.at = time.Now()
+				return g, nil, false
+			case <-news.C:
+				continue
+			case <-ctx.Done():
+				err, outcome = t.gaveUp(ctx), "cancelled"
+			case <-patience.C:
+				_, eta := t.outlook(tick)
+				err, outcome = t.refuse(max(eta, time.Second), "no place within "+t.o.MaxWait.String()), string(ClassLocal)
+			}
+		}
+		if t.leave(tick) {
+			return g, err, stopped
+		}
+		// The turn came at the same moment.
+		if stopped || ctx.Err() != nil {
+			t.release(g, 0)
+			return g, err, stopped
+		}
+		outcome, g.at = "granted", time.Now()
+		return g, nil, false
 	}
 }
 
-func (t *throttle) refuse(after time.Duration, why string) *Error {
+// gaveUp is the error of a request whose caller left the queue. If time ran out
+// the provider is not to blame.
+func (t *ThrottleProvider) gaveUp(ctx context.Context) error {
+	if isTooLate(ctx) {
+		return t.refuse(0, "no place in time")
+	}
+	return context.Cause(ctx)
+}
+
+// enter puts the request into the queue, or says why not. The ticket may be
+// granted already.
+func (t *ThrottleProvider) enter(now time.Time, req Request) (*ticket, error) {
+	model := t.o.Model
+	if req.Model != "" {
+		model = req.Model
+	}
+	output := t.o.OutputTokens
+	if req.MaxOutputTokens > 0 {
+		output = req.MaxOutputTokens
+	}
+	tick := &ticket{user: req.User, granted: make(chan struct{}), tokens: output + t.o.Estimator.Request(model, req)}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case t.queue.waiting >= t.o.Queue:
+		return nil, t.refuse(t.eta(now, t.queue.waiting), fmt.Sprintf("%d requests wait for it already", t.queue.waiting))
+	case req.User != "" && t.queue.of(req.User) >= t.o.UserQueue:
+		e := t.refuse(0, fmt.Sprintf("%d requests of the same user wait for it already", t.o.UserQueue))
+		e.Class = ClassFlood
+		return nil, e
+	}
+	t.queue.push(tick)
+	t.dispatch(now)
+	if place := t.queue.position(tick); place > 0 {
+		if wait := t.timeTo(now, place); wait > t.o.MaxWait {
+			t.queue.remove(tick)
+			return nil, t.refuse(wait, "its requests a minute are used up")
+		}
+	}
+	return tick, nil
+}
+
+// dispatch grants what may go now, and sets the timer for what may go later.
+// The caller holds mu.
+func (t *ThrottleProvider) dispatch(now time.Time) {
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	for tick := t.queue.next(); tick != nil; tick = t.queue.next() {
+		if wait := t.blocked(now, tick.tokens); wait == untilRelease {
+			return
+		} else if wait > 0 {
+			t.wakeIn(wait)
+			return
+		}
+		t.queue.serve(tick)
+		t.running++
+		t.sent.add(now, 0)
+		t.requests.take(now)
+		t.tokens.reserve(tick.tokens)
+		t.pace.last = now
+		close(tick.granted)
+	}
+}
+
+func (t *ThrottleProvider) wakeIn(wait time.Duration) {
+	if t.timer != nil {
+		t.timer.Reset(wait)
+		return
+	}
+	t.timer = time.AfterFunc(wait, func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.dispatch(time.Now())
+	})
+}
+
+// blocked returns how long the next request has to wait.
+func (t *ThrottleProvider) blocked(now time.Time, tokens int) time.Duration {
+	if t.o.Concurrency > 0 && t.running >= t.o.Concurrency {
+		return untilRelease
+	}
+	share := t.pace.regain(now)
+	if share == 1 && t.o.RequestsPerMinute <= 0 {
+		t.requests = requestLimit{} // what a 429 taught is outlived
+	}
+	t.requests.slow(now, share)
+	return max(t.pace.wait(now), t.requests.wait(now, 1), t.tokens.wait(now, tokens))
+}
+
+// timeTo returns how long the request at the given place waits for certain.
+func (t *ThrottleProvider) timeTo(now time.Time, place int) time.Duration {
+	return max(t.pace.wait(now), t.requests.wait(now, place))
+}
+
+// eta adds what experience says about slots.
+func (t *ThrottleProvider) eta(now time.Time, place int) time.Duration {
+	wait := t.timeTo(now, place)
+	if n := t.o.Concurrency; n > 0 && t.running+place > n {
+		wait = max(wait, t.held*time.Duration(t.running+place-n)/time.Duration(n))
+	}
+	return wait
+}
+
+// outlook returns a waiting ticket's place and when its turn may come.
+func (t *ThrottleProvider) outlook(tick *ticket) (place int, eta time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	place = t.queue.position(tick)
+	return place, t.eta(now, place)
+}
+
+// leave takes a ticket out of the queue, or returns false if it was granted.
+func (t *ThrottleProvider) leave(tick *ticket) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	select {
+	case <-tick.granted:
+		return false
+	default:
+	}
+	t.queue.remove(tick)
+	t.dispatch(time.Now()) // it may have been the one that the others waited behind
+	return true
+}
+
+// release gives back the slot of a call that used so many tokens.
+func (t *ThrottleProvider) release(g grant, used int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	t.running--
+	t.queue.end(g.user)
+	t.tokens.settle(now, g.tokens, used)
+	if held := now.Sub(g.at); t.held == 0 {
+		t.held = held
+	} else {
+		t.held += (held - t.held) / 5
+	}
+	t.dispatch(now)
+}
+
+// told takes in what the provider says is left.
+func (t *ThrottleProvider) told(r RateLimit, tokens int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pace.told(time.Now(), r, tokens)
+}
+
+// learnedLimit is the least, in requests a minute, that is halved when a
+// provider without a configured limit refuses.
+const learnedLimit = 60
+
+// refused takes in that the provider did not want a call. One that has no
+// configured limit gets half of what was sent in the last minute as its limit.
+func (t *ThrottleProvider) refused(e *Error, g grant) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if t.pace.refused(now, g.at, e) && t.requests.bucket == nil {
+		t.requests = newRequestLimit(float64(max(learnedLimit, t.sent.sum(now, 60)[0])))
+		t.requests.empty(now)
+	}
+}
+
+func (t *ThrottleProvider) refuse(after time.Duration, why string) *Error {
 	return &Error{Class: ClassLocal, Provider: t.Name(), RetryAfter: after, Message: why}
 }
-
-// EstimateTokens guesses the input tokens of req, for limits only. 0.28 tokens
-// a byte is the middle of what English, Chinese, Vietnamese and code measured.
-func EstimateTokens(req Request) int {
-	bytes := len(req.System)
-	for _, m := range req.Messages {
-		bytes += len(m.Content)
-	}
-	return EstimateText(bytes) + 4*len(req.Messages)
-}
-
-// EstimateText guesses the tokens of a text of so many bytes.
-func EstimateText(bytes int) int { return (bytes*28 + 99) / 100 }

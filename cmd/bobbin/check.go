@@ -32,7 +32,7 @@ func modelsCommand(env *environment) *cobra.Command {
 			}
 			failed := false
 			for _, p := range c.LLM.Providers {
-				adapter, err := adapterOf(p, firstTokenFallback)
+				adapter, err := adapterOf(p, firstTokenFallback, wiring{}, nil)
 				if err != nil {
 					return usageError{err}
 				}
@@ -142,7 +142,7 @@ func (r *report) fail(what string, err error, fix string) {
 // checkProvider finds out whether a provider would answer.
 func checkProvider(ctx context.Context, r *report, p providerConfig) {
 	what := "provider " + p.Name
-	adapter, err := adapterOf(p, firstTokenFallback)
+	adapter, err := adapterOf(p, firstTokenFallback, wiring{}, nil)
 	if err != nil {
 		r.fail(what, err, "correct base_url")
 		return
@@ -166,7 +166,7 @@ func checkProvider(ctx context.Context, r *report, p providerConfig) {
 	begun := time.Now()
 	req := llm.Request{Messages: []llm.Message{{Role: llm.RoleUser, Content: "Say yes."}}, MaxOutputTokens: 1}
 	for _, err := range adapter.Stream(ctx, req) {
-		if e, ok := errors.AsType[*llm.Error](err); ok && e.Code == openai.EmptyAnswer {
+		if e, ok := errors.AsType[*llm.Error](err); ok && e.Code == llm.EmptyAnswer {
 			break // one token was too few for a model that reasons; it answers
 		}
 		if class := llm.ClassOf(err); unlisted != nil && (class == llm.ClassModel || class == llm.ClassRequest) {
@@ -182,6 +182,7 @@ func checkProvider(ctx context.Context, r *report, p providerConfig) {
 		r.ok(what, "%v, yet it answers", unlisted)
 	}
 	r.ok(what, "%s answers, in %v", p.Model, time.Since(begun).Round(time.Millisecond))
+	r.ok(what, "price %s", p.describePrice())
 }
 
 func listModels(ctx context.Context, p *openai.Provider) ([]string, error) {

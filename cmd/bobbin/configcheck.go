@@ -109,7 +109,10 @@ func (c *config) checkProviders(m *mistakes) {
 			m.add(key+".name", "%q is used twice; give each provider its own name", p.Name)
 		}
 		seen[p.Name] = true
-		if p.Price == nil && (c.Budget.UserDailyUSD > 0 || c.Budget.WorkspaceDailyUSD > 0) {
+		if listing, ok := p.listing(p.Model); ok && p.ContextWindow == 0 {
+			p.ContextWindow = listing.ContextWindow
+		}
+		if _, ok := p.priceOf(p.Model); !ok && p.Price == nil && (c.Budget.UserDailyUSD > 0 || c.Budget.WorkspaceDailyUSD > 0) {
 			m.add(key+".price", "missing; a budget in USD cannot count calls without a price. Set price, or user_daily_tokens instead")
 		}
 		c.checkNumbers(m, key, *p)
@@ -146,8 +149,10 @@ func (c *config) checkNumbers(m *mistakes, key string, p providerConfig) {
 	if p.ContextWindow > 0 && p.MaxOutputTokens >= p.ContextWindow {
 		m.add(key+".max_output_tokens", "%d leaves no room for a question in a context_window of %d", p.MaxOutputTokens, p.ContextWindow)
 	}
-	if _, err := p.Price.price(); err != nil {
-		m.add(key+".price", "%v", err)
+	if p.Price != nil {
+		if _, err := p.Price.price(); err != nil {
+			m.add(key+".price", "%v", err)
+		}
 	}
 }
 
@@ -204,18 +209,6 @@ func (c storageConfig) boltPath() (string, error) {
 }
 
 // price returns nil for a price that is not configured: unknown, not free.
-func (p *priceConfig) price() (*llm.Price, error) {
-	if p == nil {
-		return nil, nil
-	}
-	cached := p.Input
-	if p.Cached != nil {
-		cached = *p.Cached
-	}
-	price, err := llm.PerMillion(p.Input, cached, p.Output)
-	return &price, err
-}
-
 func (c logConfig) level() (slog.Level, error) {
 	var l slog.Level
 	err := l.UnmarshalText([]byte(c.Level))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -50,12 +51,12 @@ func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore(store)) }()
-	m, err := wireModel(c.LLM.Providers, log)
+	m, err := wireModel(c.LLM.Providers, wiring{recorder: &recorder{log, store}})
 	if err != nil {
 		return usageError{err}
 	}
 	o := c.botOptions()
-	o.Provider, o.Store, o.Logger, o.Providers = m.provider, store, log, m.states
+	o.Provider, o.Store, o.Logger, o.Providers, o.Estimator = m.provider, store, log, m.states, m.estimator
 	b, err := bot.New(o)
 	if err != nil {
 		return usageError{err}
@@ -66,6 +67,11 @@ func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		return usageError{err}
 	}
 	defer stopHTTP()
+	probing, stopProbing := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { m.probe(probing) })
+	defer wg.Wait()
+	defer stopProbing()
 	if err := b.Run(ctx); err != nil {
 		return explain(err)
 	}

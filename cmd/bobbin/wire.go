@@ -2,11 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/bobbin-bot/bobbin/bot"
@@ -14,11 +17,11 @@ import (
 	"github.com/bobbin-bot/bobbin/llm/openai"
 )
 
-// model is the model side, wired: the provider to ask and the breakers to look
-// at.
+// model is the model side, wired: the provider to ask, and its parts to look at.
 type model struct {
-	provider llm.Provider
-	breakers []*llm.BreakerProvider
+	provider  llm.Provider
+	breakers  []*llm.BreakerProvider
+	estimator *llm.Estimator
 }
 
 func (m model) states() []llm.BreakerState {
@@ -29,10 +32,33 @@ func (m model) states() []llm.BreakerState {
 	return states
 }
 
+// probe finds out whether paused providers are back, until ctx ends.
+func (m model) probe(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, b := range m.breakers {
+		wg.Go(func() { b.Run(ctx) })
+	}
+	wg.Wait()
+}
+
+// wiring is what the model side gets beside the configuration. The zero value
+// works.
+type wiring struct {
+	recorder llm.Recorder
+	// patience is how long a request may wait for its turn and for paused
+	// providers. 0 is the promise to a person who waits.
+	patience time.Duration
+	// users have queues of their own, this long. 0 is the default.
+	userQueue int
+	// dial reaches the providers. nil is the network.
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
 // The clocks of a question. A person is promised an answer or an honest error
 // within 30 s: up to 3 s of quick retries, 12 s for the first provider's first
-// token, 15 s for the fallback's.
+// token, 15 s for the fallback's. llm.Fallback keeps the sum, whatever happens.
 const (
+	promise            = 30 * time.Second
 	firstTokenFirst    = 12 * time.Second
 	firstTokenFallback = 15 * time.Second
 	retryWithin        = 3 * time.Second
@@ -43,80 +69,81 @@ const (
 )
 
 // wireModel makes the providers of the configuration, in order.
-func wireModel(providers []providerConfig, log *slog.Logger) (model, error) {
-	var m model
+func wireModel(providers []providerConfig, w wiring) (model, error) {
+	m := model{estimator: &llm.Estimator{}}
 	var chain []llm.Provider
+	var windows []int
+	within := promise
 	for i, c := range providers {
-		first, wait := firstTokenFirst, queueFirst
+		firstToken, wait := firstTokenFirst, queueFirst
 		if i > 0 {
-			first = firstTokenFallback
+			firstToken = firstTokenFallback
 		}
-		last := i == len(providers)-1
-		if last {
+		if i == len(providers)-1 {
 			wait = queueLast
 		}
-		within := retryWithin
-		if len(providers) == 1 {
-			within = retryWithinAlone
+		if c.FirstTokenTimeout > firstToken {
+			// Whoever allows a slow model more time wants it to have it.
+			within += c.FirstTokenTimeout - firstToken
 		}
-		adapter, err := adapterOf(c, first)
+		adapter, err := adapterOf(c, firstToken, w, m.estimator)
 		if err != nil {
 			return m, err
 		}
-		retries := defaultRetries
-		if c.MaxRetries != nil {
-			retries = *c.MaxRetries
-		}
-		throttled := llm.Throttle(adapter, llm.ThrottleOptions{
-			RequestsPerMinute: c.RequestsPerMinute, TokensPerMinute: c.TokensPerMinute,
-			Concurrency: c.Concurrency, MaxWait: wait, OutputTokens: c.MaxOutputTokens,
-		})
-		retried := llm.Retry(throttled, llm.RetryOptions{Max: retries, Within: within})
-		breaker := llm.Breaker(retried, llm.BreakerOptions{
-			Failures: c.Breaker.Failures, Open: c.Breaker.Open,
-			Observe: func(s llm.BreakerState) { logBreaker(log, s) },
-		})
+		breaker := guard(adapter, c, w, m.estimator, max(wait, w.patience), len(providers) == 1)
 		m.breakers = append(m.breakers, breaker)
 		chain = append(chain, breaker)
+		windows = append(windows, c.ContextWindow)
 	}
-	m.provider = llm.Fallback(chain...)
+	m.provider = llm.Fallback(chain, llm.FallbackOptions{
+		Within: max(within, w.patience), ContextWindows: windows, Recorder: w.recorder,
+	})
 	return m, nil
 }
 
+// guard puts a provider's policies around its adapter.
+func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimator, wait time.Duration, alone bool) *llm.BreakerProvider {
+	retry := llm.RetryOptions{Max: defaultRetries, Within: retryWithin, Recorder: w.recorder}
+	if c.MaxRetries != nil {
+		retry.Max = *c.MaxRetries
+	}
+	if alone {
+		retry.Within = retryWithinAlone
+	}
+	throttled := llm.Throttle(adapter, llm.ThrottleOptions{
+		RequestsPerMinute: c.RequestsPerMinute, TokensPerMinute: c.TokensPerMinute, Concurrency: c.Concurrency,
+		MaxWait: wait, UserQueue: w.userQueue, Queue: max(defaultQueue, w.userQueue), OutputTokens: c.MaxOutputTokens,
+		Model: c.Model, Estimator: e, Recorder: w.recorder,
+	})
+	fitted := llm.Fit(throttled, llm.FitOptions{
+		ContextWindow: c.ContextWindow, OutputTokens: c.MaxOutputTokens, Model: c.Model, Estimator: e,
+	})
+	return llm.Breaker(llm.Retry(fitted, retry), llm.BreakerOptions{
+		Failures: c.Breaker.Failures, Open: c.Breaker.Open, Ping: adapter.Ping, Recorder: w.recorder,
+	})
+}
+
+// defaultQueue is how many questions may wait for one provider.
+const defaultQueue = 200
+
 // adapterOf makes the adapter of one configured provider. firstToken is how
 // long it has to begin an answer if the configuration does not say.
-func adapterOf(c providerConfig, firstToken time.Duration) (*openai.Provider, error) {
-	price, err := c.Price.price()
-	if err != nil {
-		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
-	}
-	prices := map[string]llm.Price{}
-	if price != nil {
-		prices[c.Model] = *price
-	}
+func adapterOf(c providerConfig, firstToken time.Duration, w wiring, e *llm.Estimator) (*openai.Provider, error) {
 	transport := openai.Transport(cmp.Or(c.ConnectTimeout, 10*time.Second))
 	transport.Proxy = http.ProxyFromEnvironment
+	if w.dial != nil {
+		transport.DialContext, transport.Proxy = w.dial, nil
+	}
 	adapter, err := openai.New(openai.Options{
 		Name: c.Name, BaseURL: c.BaseURL, APIKey: c.APIKey, Model: c.Model,
-		MaxOutputTokens: c.MaxOutputTokens, Temperature: c.Temperature, Prices: prices,
+		MaxOutputTokens: c.MaxOutputTokens, Temperature: c.Temperature, Price: c.priceOf,
 		FirstToken: cmp.Or(c.FirstTokenTimeout, firstToken), Idle: c.IdleTimeout, Transport: transport,
+		Estimator: e, Recorder: w.recorder,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provider %s: %w", c.Name, err)
 	}
 	return adapter, nil
-}
-
-func logBreaker(log *slog.Logger, s llm.BreakerState) {
-	attrs := []any{"provider", s.Provider, "phase", s.Phase}
-	if s.LastErr != nil {
-		attrs = append(attrs, "err", s.LastErr)
-	}
-	if s.Phase == llm.BreakerOpen {
-		log.Warn("provider paused", append(attrs, "until", s.Until.Format(time.RFC3339))...)
-		return
-	}
-	log.Info("provider breaker", attrs...)
 }
 
 // botOptions turns the configuration into the bot's options, Provider, Store
@@ -140,12 +167,11 @@ func (c *config) botOptions() bot.Options {
 	for id, ch := range c.Chat.Channels {
 		o.Chat.Channels[id] = bot.ChannelOptions(ch)
 	}
-	// Any of the providers may get the prompt: the smallest window decides.
-	for _, p := range c.LLM.Providers {
-		if p.ContextWindow > 0 && (o.Chat.ContextWindow == 0 || p.ContextWindow < o.Chat.ContextWindow) {
-			o.Chat.ContextWindow = p.ContextWindow
-		}
-		o.Chat.MaxOutputTokens = max(o.Chat.MaxOutputTokens, p.MaxOutputTokens)
+	// Conversations are cut for the provider that is asked first. For one that
+	// reads less, llm.Fit cuts further.
+	if len(c.LLM.Providers) > 0 {
+		first := c.LLM.Providers[0]
+		o.Chat.ContextWindow, o.Chat.MaxOutputTokens = first.ContextWindow, first.MaxOutputTokens
 	}
 	everyone := []string{bot.Everyone}
 	o.Access = &bot.Access{Users: everyone, Channels: everyone, Admins: c.Access.Admins, External: c.Access.External}

@@ -27,6 +27,7 @@ type call struct {
 	hasText  bool // one that a person would see
 	finished bool // finish_reason or [DONE]
 	outBytes int
+	lastAt   time.Time // of the last piece
 	usage    *usage
 	err      error
 
@@ -57,7 +58,7 @@ func (p *Provider) newCall(ctx context.Context, req llm.Request) (context.Contex
 	// These two run from the first token and from the finish.
 	c.clocks.idle.Stop()
 	c.clocks.linger.Stop()
-	c.attempt = llm.Attempt{Provider: p.o.Name, Model: req.Model, Start: time.Now()}
+	c.attempt = llm.Attempt{Provider: p.o.Name, Model: req.Model, Start: time.Now(), Probe: req.Probe}
 	c.response = llm.Response{Provider: p.o.Name, Model: req.Model}
 	return ctx, c
 }
@@ -77,6 +78,10 @@ func (c *call) stop() {
 // and returns false if the consumer left.
 func (c *call) run(ctx context.Context, yield func(llm.Delta, error) bool) bool {
 	res, err := c.send(ctx)
+	if res != nil && !c.tellLimits(ctx, res.Header, yield) {
+		c.err = errConsumerLeft
+		return false
+	}
 	if err != nil {
 		c.err = err
 		return true
@@ -114,8 +119,23 @@ func (c *call) flush(yield func(llm.Delta, error) bool) bool {
 	return c.emit(text, reasoning, yield) == nil
 }
 
+// tellLimits passes on what the headers say about limits. It returns false if
+// the consumer left.
+func (c *call) tellLimits(ctx context.Context, h http.Header, yield func(llm.Delta, error) bool) bool {
+	limits, ok := rateLimit(h, time.Now())
+	if !ok {
+		return true
+	}
+	limits.Provider = c.p.o.Name
+	if c.p.o.Recorder != nil {
+		c.p.o.Recorder.Record(ctx, llm.Event{RateLimit: &limits})
+	}
+	return yield(llm.Delta{RateLimit: &limits}, nil)
+}
+
 // send posts the request, once more without a parameter that the server has
-// just refused.
+// just refused. With an error it returns the response, read to its end, if one
+// came.
 func (c *call) send(ctx context.Context) (*http.Response, error) {
 	for {
 		sent := c.p.quirks.snapshot()
@@ -132,7 +152,7 @@ func (c *call) send(ctx context.Context) (*http.Response, error) {
 		}
 		e := c.p.httpError(res, err, c.req.Model)
 		if !c.p.quirks.learn(e, sent) {
-			return nil, e
+			return res, e
 		}
 	}
 }
@@ -215,10 +235,14 @@ func (c *call) emit(text, reasoning string, yield func(llm.Delta, error) bool) e
 	if text == "" && reasoning == "" {
 		return nil
 	}
+	now := time.Now()
 	if !c.started {
 		c.started = true
-		c.attempt.FirstToken = time.Since(c.attempt.Start)
+		c.attempt.FirstToken = now.Sub(c.attempt.Start)
+	} else {
+		c.attempt.LongestGap = max(c.attempt.LongestGap, now.Sub(c.lastAt))
 	}
+	c.lastAt = now
 	c.hasText = c.hasText || strings.TrimSpace(text) != ""
 	c.outBytes += len(text) + len(reasoning)
 	if !yield(llm.Delta{Text: text, Reasoning: reasoning}, nil) {
@@ -234,8 +258,10 @@ func (c *call) finish(parent, ctx context.Context) error {
 	c.attempt.Model = c.response.Model
 	c.attempt.Usage = c.countUsage()
 	c.response.Usage = c.attempt.Usage
-	if price, ok := c.p.o.Prices[c.req.Model]; ok {
-		c.attempt.Price = &price
+	if c.p.o.Price != nil {
+		if price, ok := c.p.o.Price(c.req.Model); ok {
+			c.attempt.Price = &price
+		}
 	}
 	if err == nil {
 		return nil
@@ -260,18 +286,19 @@ func (c *call) verdict(parent, ctx context.Context) error {
 		return e
 	}
 	if c.finished && !c.hasText {
-		e := &llm.Error{Class: llm.ClassProtocol, Provider: c.p.o.Name, Model: c.req.Model, Code: EmptyAnswer,
+		e := &llm.Error{Class: llm.ClassProtocol, Provider: c.p.o.Name, Model: c.req.Model, Code: llm.EmptyAnswer,
 			Message: "the answer has no text (finish_reason " + strconv.Quote(c.response.FinishReason) + ")"}
 		return e
 	}
 	if c.finished {
 		return nil
 	}
-	if parent.Err() != nil {
-		return context.Cause(parent)
-	}
 	cause := context.Cause(ctx)
 	switch {
+	case errors.Is(cause, llm.ErrTooLate) && !c.started && time.Since(c.attempt.Start) >= c.p.o.FirstToken/2:
+		return newError(llm.ClassTimeout, cause, "no token within "+time.Since(c.attempt.Start).Round(time.Second).String())
+	case parent.Err() != nil:
+		return context.Cause(parent)
 	case errors.Is(cause, errFirstToken):
 		return newError(llm.ClassTimeout, cause, "no token within "+c.p.o.FirstToken.String())
 	case errors.Is(cause, errIdle):
@@ -295,15 +322,18 @@ func (c *call) verdict(parent, ctx context.Context) error {
 // countUsage returns what the provider reported, or an estimate if it
 // generated something without saying how much.
 func (c *call) countUsage() llm.Usage {
+	estimator := c.p.o.Estimator
 	if c.usage != nil {
-		return c.usage.tokens()
+		u := c.usage.tokens()
+		estimator.Learn(c.req.Model, c.req, u.InputTokens)
+		return u
 	}
 	if !c.started && c.err != nil {
 		return llm.Usage{} // refused before any work
 	}
 	return llm.Usage{
-		InputTokens:  int64(llm.EstimateTokens(c.req)),
-		OutputTokens: int64(llm.EstimateText(c.outBytes)),
+		InputTokens:  int64(estimator.Request(c.req.Model, c.req)),
+		OutputTokens: int64(estimator.Text(c.req.Model, c.outBytes)),
 		Estimated:    true,
 	}
 }

@@ -26,8 +26,15 @@ type Options struct {
 
 	MaxOutputTokens int      // 0: the server's default
 	Temperature     *float64 // nil: the server's default
-	// Prices by model id. A model that is missing has an unknown price.
-	Prices map[string]llm.Price
+	// Price tells what a model costs at this server; false is unknown. It is
+	// called from many goroutines at once. nil knows none.
+	Price func(model string) (llm.Price, bool)
+
+	// Estimator learns from the usage that the server reports and stands in
+	// where it reports none. nil: a fixed ratio.
+	Estimator *llm.Estimator
+	// Recorder is told of each call, also of those whose consumer left.
+	Recorder llm.Recorder
 
 	FirstToken time.Duration // from the start of the call; 0: 12 s
 	Idle       time.Duration // between two payloads; 0: 30 s
@@ -129,10 +136,6 @@ func checkBaseURL(raw string) (*url.URL, error) {
 // Name implements [llm.Provider].
 func (p *Provider) Name() string { return p.o.Name }
 
-// EmptyAnswer is the Code of an error for an answer that ended well but has no
-// text: only reasoning, or a tool call that nobody asked for.
-const EmptyAnswer = "empty_answer"
-
 // causes of a cancelled call.
 var (
 	errFirstToken = errors.New("no token in time")
@@ -146,13 +149,16 @@ var (
 const linger = 3 * time.Second
 
 // Stream implements [llm.Provider]. It yields one Attempt, as the delta before
-// the end.
+// the end, and a RateLimit when the headers have come with one.
 func (p *Provider) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Delta, error] {
 	return func(yield func(llm.Delta, error) bool) {
 		callCtx, c := p.newCall(ctx, req)
 		defer c.stop()
 		gone := !c.run(callCtx, yield)
 		err := c.finish(ctx, callCtx)
+		if p.o.Recorder != nil {
+			p.o.Recorder.Record(ctx, llm.Event{Attempt: &c.attempt})
+		}
 		if gone || !yield(llm.Delta{Attempt: &c.attempt}, nil) {
 			return
 		}
@@ -162,6 +168,16 @@ func (p *Provider) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.De
 		}
 		yield(llm.Delta{Response: &c.response}, nil)
 	}
+}
+
+// Ping asks for the list of models, which costs nothing and tells whether server
+// and key are well. A server that has no such list is well.
+func (p *Provider) Ping(ctx context.Context) error {
+	_, err := p.Models(ctx)
+	if class := llm.ClassOf(err); class == llm.ClassModel || class == llm.ClassProtocol {
+		return nil
+	}
+	return err
 }
 
 // Models lists the ids of the server's models in the server's order.

@@ -248,7 +248,7 @@ func TestEmptyAnswer(t *testing.T) {
 			sim.Enqueue(script)
 			r := read(t.Context(), p, hello)
 			e, ok := errors.AsType[*llm.Error](r.err)
-			if !ok || e.Code != openai.EmptyAnswer || e.Class != llm.ClassProtocol || !strings.Contains(e.Message, "finish_reason") {
+			if !ok || e.Code != llm.EmptyAnswer || e.Class != llm.ClassProtocol || !strings.Contains(e.Message, "finish_reason") {
 				t.Errorf("%s: %v; want an error that a fallback may answer, with the finish_reason", name, r.err)
 			}
 		})

@@ -63,7 +63,7 @@ func (p *Provider) params(req llm.Request, without refused) openai.ChatCompletio
 	if req.System != "" {
 		body.Messages = append(body.Messages, openai.SystemMessage(req.System))
 	}
-	for _, m := range req.Messages {
+	for _, m := range alternating(req.Messages) {
 		if m.Role == llm.RoleAssistant {
 			body.Messages = append(body.Messages, openai.AssistantMessage(m.Content))
 		} else {
@@ -93,4 +93,18 @@ func (p *Provider) params(req llm.Request, without refused) openai.ChatCompletio
 		body.Temperature = openai.Float(*temperature)
 	}
 	return body
+}
+
+// alternating joins neighbours of one role: strict servers refuse two user
+// messages in a row.
+func alternating(messages []llm.Message) []llm.Message {
+	var out []llm.Message
+	for _, m := range messages {
+		if n := len(out); n > 0 && out[n-1].Role == m.Role {
+			out[n-1].Content += "\n\n" + m.Content
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
 }

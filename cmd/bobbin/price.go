@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+
+	"github.com/bobbin-bot/bobbin/llm"
+)
+
+// listing is what the provider publishes about a model. A gateway has its own
+// prices for other providers' models, so the host counts, not the name alone.
+func (c providerConfig) listing(model string) (llm.Listing, bool) {
+	u, err := url.Parse(c.BaseURL)
+	if err != nil {
+		return llm.Listing{}, false
+	}
+	return llm.Listed(u.Host, model)
+}
+
+// priceOf is the configured price for the configured model, else what the
+// provider publishes.
+func (c providerConfig) priceOf(model string) (llm.Price, bool) {
+	if c.Price != nil && model == c.Model {
+		price, err := c.Price.price()
+		return price, err == nil
+	}
+	listing, ok := c.listing(model)
+	return listing.Price, ok
+}
+
+// describePrice is for people.
+func (c providerConfig) describePrice() string {
+	price, ok := c.priceOf(c.Model)
+	if !ok {
+		return "unknown; set price to see what it costs"
+	}
+	text := fmt.Sprintf("%s in, %s cached, %s out, USD per million tokens", dollars(price.Input), dollars(price.CachedInput), dollars(price.Output))
+	if listing, _ := c.listing(c.Model); c.Price == nil {
+		return fmt.Sprintf("%s (list price, %s of %s; price overrides it)", text, listing.Source, listing.AsOf)
+	}
+	return text + " (configured)"
+}
+
+// price is what the configuration says. Without a price for cached tokens they
+// cost like others.
+func (p *priceConfig) price() (llm.Price, error) {
+	cached := p.Input
+	if p.Cached != nil {
+		cached = *p.Cached
+	}
+	return llm.PerMillion(p.Input, cached, p.Output)
+}
+
+// dollars writes nano-USD without a fraction that says nothing.
+func dollars(nano int64) string {
+	return fmt.Sprintf("$%g", float64(nano)/1e9)
+}
