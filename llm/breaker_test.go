@@ -3,6 +3,7 @@ package llm_test
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -117,6 +118,22 @@ func TestBreakerAdmitsOneTrial(t *testing.T) {
 	})
 }
 
+// Whoever presses Stop during the trial lets the next one try at once.
+func TestBreakerCancelledTrialGivesThePlaceBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &scripted{name: "p", steps: []step{bad, {wait: time.Hour, text: "late"}, good}}
+		b := llm.Breaker(p, llm.BreakerOptions{Failures: 1})
+		ask(t.Context(), b)
+		time.Sleep(time.Until(b.State().Until))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		ask(ctx, b)
+		if o := ask(t.Context(), b); o.err != nil {
+			t.Errorf("%v right after a cancelled trial, want the answer", o.err)
+		}
+	})
+}
+
 // A stream that began before the breaker opened says nothing about recovery.
 func TestBreakerIgnoresStaleSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -169,6 +186,95 @@ func TestBreakerIsNeverWedged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A model that a request chose and the provider does not know is refused from
+// then on; everybody else is served.
+func TestBreakerRefusesOneModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		p := requests(func(req llm.Request, yield func(llm.Delta, error) bool) {
+			asked = append(asked, req.Model)
+			if req.Model == "wrong" {
+				yield(llm.Delta{}, class(llm.ClassModel))
+				return
+			}
+			yield(llm.Delta{Response: &llm.Response{}}, nil)
+		})
+		b := llm.Breaker(p, llm.BreakerOptions{})
+		for range 2 {
+			for _, model := range []string{"wrong", "", "right"} {
+				send(t.Context(), b, llm.Request{Model: model})
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		send(t.Context(), b, llm.Request{Model: "wrong"})
+		if want := []string{"wrong", "", "right", "", "right", "wrong"}; !slices.Equal(asked, want) {
+			t.Errorf("asked for %q, want %q: once for the wrong one, and again after a pause", asked, want)
+		}
+		if got := b.State().Phase; got != llm.BreakerClosed {
+			t.Errorf("the breaker is %s", got)
+		}
+	})
+}
+
+// Failures that are never five in a row, but two of three calls, open it too;
+// a few of many do not.
+func TestBreakerOpensOnARatio(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		every []step
+		gap   time.Duration
+		phase llm.BreakerPhase
+	}{
+		{"two of three", []step{bad, bad, good}, time.Second, llm.BreakerOpen},
+		{"one of three", []step{bad, good, good}, time.Second, llm.BreakerClosed},
+		{"two of three, but hardly any traffic", []step{bad, bad, good}, 10 * time.Second, llm.BreakerClosed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &scripted{name: "p"}
+				for range 10 {
+					p.steps = append(p.steps, c.every...)
+				}
+				b := llm.Breaker(p, llm.BreakerOptions{})
+				for range 15 {
+					ask(t.Context(), b)
+					time.Sleep(c.gap)
+				}
+				opened := b.State().Phase != llm.BreakerClosed || p.count() < 15
+				if opened != (c.phase == llm.BreakerOpen) {
+					t.Errorf("%+v after %d calls, want %s", b.State(), p.count(), c.phase)
+				}
+			})
+		})
+	}
+}
+
+// Many long streams that still run say nothing about those that ended.
+func TestBreakerCountsFinishedCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &scripted{name: "p"}
+		for range 20 {
+			p.steps = append(p.steps, step{wait: time.Hour, text: "long"})
+		}
+		p.steps = append(p.steps, bad)
+		b := llm.Breaker(p, llm.BreakerOptions{})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { ask(ctx, b) })
+		}
+		synctest.Wait()
+		for range 5 {
+			ask(t.Context(), b)
+		}
+		if got := b.State().Phase; got != llm.BreakerOpen {
+			t.Errorf("five failures of five finished calls: %s", got)
+		}
+		cancel()
+		wg.Wait()
+	})
 }
 
 // The figure is what the breaker adds to a call.

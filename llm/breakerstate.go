@@ -122,7 +122,7 @@ func (p *permit) begins(ctx context.Context) {
 	b := p.b
 	b.mu.Lock()
 	var c *change
-	if p.generation == b.generation && b.phase == BreakerHalfOpen {
+	if !p.over && p.generation == b.generation && b.phase == BreakerHalfOpen {
 		c = b.close()
 		p.generation = b.generation // it lives on in the new phase
 		b.failures = b.o.Failures - 1

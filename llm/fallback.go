@@ -198,7 +198,9 @@ func (s *search) share(left int) time.Duration {
 func (s *search) wait(ctx context.Context) bool {
 	wait := s.soonest
 	if s.shown || wait <= 0 || time.Now().Add(wait+s.f.o.Reserve).After(s.deadline) {
-		s.yield(Delta{}, s.worst)
+		e := *s.worst
+		e.RetryAfter = wait // whoever is back first will do
+		s.yield(Delta{}, &e)
 		return false
 	}
 	if !s.yield(Delta{Progress: &Progress{Stage: StageQueued, Provider: s.f.Name(), Wait: wait}}, nil) {

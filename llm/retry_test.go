@@ -74,3 +74,42 @@ func TestRetryEndsWithTheContext(t *testing.T) {
 		}
 	})
 }
+
+// When everybody's calls fail, retries are a fifth of the calls and a few more,
+// however many attempts each call may make.
+func TestRetryBudget(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		calls    int
+		every    time.Duration
+		min, max int // retries
+	}{
+		{"one call has its retries", 1, 0, 3, 3},
+		{"a storm", 200, 50 * time.Millisecond, 30, 60},
+		{"a trickle keeps its retries", 20, time.Minute, 60, 60},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				denied := 0
+				p := &scripted{name: "p", steps: []step{bad}}
+				r := llm.Retry(p, llm.RetryOptions{Max: 3, Base: time.Millisecond, Recorder: eventFunc(func(e llm.Event) {
+					if e.Denied != nil {
+						denied++
+					}
+				})})
+				for range c.calls {
+					if o := ask(t.Context(), r); llm.ClassOf(o.err) != llm.ClassServer {
+						t.Fatalf("error %v, want the provider's own", o.err)
+					}
+					time.Sleep(c.every)
+				}
+				if n := p.count() - c.calls; n < c.min || n > c.max {
+					t.Errorf("%d retries for %d calls, want %d to %d", n, c.calls, c.min, c.max)
+				}
+				if (denied > 0) != (c.max < 3*c.calls) {
+					t.Errorf("%d retries were recorded as denied", denied)
+				}
+			})
+		})
+	}
+}

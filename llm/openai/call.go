@@ -23,9 +23,10 @@ type call struct {
 	clocks   clocks
 	body     io.Closer
 	think    thinkFilter
-	started  bool // a token came
-	hasText  bool // one that a person would see
-	finished bool // finish_reason or [DONE]
+	started  bool   // a token came
+	hasText  bool   // one that a person would see
+	blank    string // white space before that
+	finished bool   // finish_reason or [DONE]
 	outBytes int
 	lastAt   time.Time // of the last piece
 	usage    *usage
@@ -243,8 +244,19 @@ func (c *call) emit(text, reasoning string, yield func(llm.Delta, error) bool) e
 		c.attempt.LongestGap = max(c.attempt.LongestGap, now.Sub(c.lastAt))
 	}
 	c.lastAt = now
-	c.hasText = c.hasText || strings.TrimSpace(text) != ""
 	c.outBytes += len(text) + len(reasoning)
+	// White space at the beginning is no text yet: a server that says nothing
+	// else can still be left for another one, unseen.
+	if !c.hasText {
+		text = c.blank + text
+		c.blank = ""
+		if c.hasText = strings.TrimSpace(text) != ""; !c.hasText {
+			c.blank, text = text, ""
+		}
+	}
+	if text == "" && reasoning == "" {
+		return nil
+	}
 	if !yield(llm.Delta{Text: text, Reasoning: reasoning}, nil) {
 		return errConsumerLeft
 	}

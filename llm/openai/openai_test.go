@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -365,6 +366,94 @@ func TestModels(t *testing.T) {
 		sim.SetDown(llmsim.Down{Status: 401})
 		if _, err := p.Models(t.Context()); llm.ClassOf(err) != llm.ClassAuth {
 			t.Errorf("error %v, want class auth", err)
+		}
+	})
+}
+
+// Strict servers refuse two messages of one role in a row.
+func TestMessagesAlternate(t *testing.T) {
+	withModel(t, llmsim.Options{}, nil, func(t *testing.T, sim *llmsim.Server, p *openai.Provider) {
+		req := llm.Request{System: "S", Messages: []llm.Message{
+			{Role: llm.RoleUser, Content: "a"}, {Role: llm.RoleUser, Content: "b"},
+			{Role: llm.RoleAssistant, Content: "c"}, {Role: llm.RoleUser, Content: "d"}}}
+		read(t.Context(), p, req)
+		var got []string
+		for _, m := range sim.Requests()[0].Messages {
+			got = append(got, m.Role+" "+m.Content)
+		}
+		if want := []string{"system S", "user a\n\nb", "assistant c", "user d"}; !slices.Equal(got, want) {
+			t.Errorf("sent %q, want %q", got, want)
+		}
+		if len(req.Messages) != 4 || req.Messages[0].Content != "a" {
+			t.Error("the caller's messages were changed")
+		}
+	})
+}
+
+// A caller whose time has run out blames the server only if it had a fair part
+// of it.
+func TestTooLate(t *testing.T) {
+	for _, c := range []struct {
+		after time.Duration
+		class llm.Class
+	}{{time.Second, ""}, {7 * time.Second, llm.ClassTimeout}, {20 * time.Second, llm.ClassTimeout}} {
+		withModel(t, llmsim.Options{}, nil, func(t *testing.T, sim *llmsim.Server, p *openai.Provider) {
+			sim.SetDown(llmsim.Down{Hang: true})
+			ctx, cancel := context.WithTimeoutCause(t.Context(), c.after, llm.ErrTooLate)
+			defer cancel()
+			r := read(ctx, p, hello)
+			if llm.ClassOf(r.err) != c.class || c.class == "" && !errors.Is(r.err, llm.ErrTooLate) {
+				t.Errorf("after %v: %v, want class %q", c.after, r.err, c.class)
+			}
+		})
+	}
+}
+
+// The Recorder sees the calls that the consumer walked away from, with an
+// estimate of what they cost; and the headers' limits.
+func TestRecorderSeesAll(t *testing.T) {
+	var attempts []llm.Attempt
+	var limits []llm.RateLimit
+	rec := recorderFunc(func(e llm.Event) {
+		if e.Attempt != nil {
+			attempts = append(attempts, *e.Attempt)
+		}
+		if e.RateLimit != nil {
+			limits = append(limits, *e.RateLimit)
+		}
+	})
+	withModel(t, llmsim.Options{RequestsPerMinute: 100}, func(o *openai.Options) { o.Recorder = rec }, func(t *testing.T, sim *llmsim.Server, p *openai.Provider) {
+		sim.Enqueue(llmsim.Script{Text: strings.Repeat("word ", 100), Gap: time.Second})
+		for d := range p.Stream(t.Context(), hello) {
+			if d.Text != "" {
+				break
+			}
+		}
+	})
+	if len(attempts) != 1 || attempts[0].Outcome() != "cancelled" || !attempts[0].Usage.Estimated || attempts[0].Usage.OutputTokens == 0 {
+		t.Errorf("recorded %+v, want the cancelled call with an estimate", attempts)
+	}
+	if want := (llm.Quota{Limit: 100, Remaining: 99, Reset: time.Minute}); len(limits) != 1 || limits[0].Requests != want || limits[0].Provider != "sim" {
+		t.Errorf("limits %+v, want %+v", limits, want)
+	}
+}
+
+type recorderFunc func(llm.Event)
+
+func (f recorderFunc) Record(_ context.Context, e llm.Event) { f(e) }
+
+// The Estimator learns from usage, and stands in where there is none.
+func TestEstimatorIsTaughtAndAsked(t *testing.T) {
+	var e llm.Estimator
+	long := llm.Request{Messages: []llm.Message{{Role: llm.RoleUser, Content: strings.Repeat("x", 20_000)}}}
+	withModel(t, llmsim.Options{}, func(o *openai.Options) { o.Estimator = &e }, func(t *testing.T, sim *llmsim.Server, p *openai.Provider) {
+		for range 5 {
+			read(t.Context(), p, long) // the simulator counts a quarter of a token a byte
+		}
+		sim.Enqueue(llmsim.Script{Text: "answer", UsageIn: llmsim.UsageNever})
+		u := read(t.Context(), p, long).response.Usage
+		if billed := sim.Requests()[5].Billed.PromptTokens; !u.Estimated || u.InputTokens < int64(billed)*95/100 || u.InputTokens > int64(billed)*105/100 {
+			t.Errorf("estimated %+v, billed %d", u, billed)
 		}
 	})
 }
