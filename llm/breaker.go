@@ -8,8 +8,9 @@ import (
 
 // BreakerOptions say when a provider is left alone. Zero fields have defaults.
 type BreakerOptions struct {
-	// Failures in a row open the breaker. 0 means 5. Half of ten or more calls
-	// in 30 s open it too: at 70 % failures a row of five is rare.
+	// Failures in a row open the breaker. 0 means 5. Half of ten or more in 30 s
+	// open it too: at 70 % failures a row of five is rare. Attempts count, not
+	// calls, or a dead provider would get each of the first calls several times.
 	Failures int
 	// Open is the longest time without a trial. The first pause is 5 s and
 	// doubles with each failed trial. 0 means 60 s.
@@ -91,23 +92,35 @@ func (p *BreakerProvider) Stream(ctx context.Context, req Request) iter.Seq2[Del
 		}
 		// Leaving the loop early is the caller's doing and gives no verdict.
 		defer permit.done(ctx, nil, neutral)
-		_, err, stopped := relay(p.Provider.Stream(ctx, req), func(d Delta, err error) bool {
+		for d, err := range p.Provider.Stream(ctx, req) {
 			switch {
+			case err != nil:
+				p.failed(ctx, permit, err)
 			case d.Response != nil:
 				permit.done(ctx, nil, success)
 			case d.Visible():
 				permit.begins(ctx)
+			case d.Attempt != nil:
+				permit.attempted(ctx, d.Attempt.Err)
+			case d.Progress != nil && d.Progress.Stage == StageRetrying && permit.inVain():
+				yield(Delta{}, permit.failed)
+				return
 			}
-			return yield(d, err)
-		})
-		if stopped || err == nil {
-			return
+			if !yield(d, err) || err != nil || d.Response != nil {
+				return
+			}
 		}
-		// A caller who is gone has no verdict to give, unless it is that the
-		// provider kept it waiting too long.
-		if e := asError(err, p.Provider); ctx.Err() == nil || isTooLate(ctx) {
-			permit.done(ctx, e, verdictOf(e))
-		}
+		err = errNoEnd(p.Name())
+		p.failed(ctx, permit, err)
 		yield(Delta{}, err)
+	}
+}
+
+// failed reports a call that ended with err. A caller who is gone has no verdict
+// to give, unless it is that the provider kept it waiting too long.
+func (p *BreakerProvider) failed(ctx context.Context, permit *permit, err error) {
+	if ctx.Err() == nil || isTooLate(ctx) {
+		e := asError(err, p.Provider)
+		permit.done(ctx, e, verdictOf(e))
 	}
 }

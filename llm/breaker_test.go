@@ -251,6 +251,35 @@ func TestBreakerOpensOnARatio(t *testing.T) {
 	}
 }
 
+// Attempts count: the retries of one call are enough to open, and end there. A
+// failure that a retry cured is forgotten.
+func TestBreakerCountsAttempts(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		steps []step
+		calls int // that reach the provider
+		class llm.Class
+		phase llm.BreakerPhase
+	}{
+		{"dead", []step{bad}, 3, llm.ClassServer, llm.BreakerOpen},
+		{"cured by the second retry", []step{bad, bad, good}, 3, "", llm.BreakerClosed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &scripted{name: "p", steps: c.steps}
+				b := llm.Breaker(llm.Retry(p, llm.RetryOptions{Max: 5, Within: time.Minute}), llm.BreakerOptions{Failures: 3})
+				o := ask(t.Context(), b)
+				if p.count() != c.calls || llm.ClassOf(o.err) != c.class || b.State().Phase != c.phase {
+					t.Errorf("%d calls, %v, %s; want %d, class %q, %s", p.count(), o.err, b.State().Phase, c.calls, c.class, c.phase)
+				}
+				if c.phase == llm.BreakerClosed && b.State().Failures != 0 {
+					t.Errorf("%d failures are remembered after an answer", b.State().Failures)
+				}
+			})
+		})
+	}
+}
+
 // Many long streams that still run say nothing about those that ended.
 func TestBreakerCountsFinishedCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -57,12 +57,14 @@ func (c *change) record(ctx context.Context, r Recorder) {
 }
 
 // permit is the right to one call. Verdicts about a phase that is over are
-// dropped.
+// dropped. It belongs to the goroutine that makes the call.
 type permit struct {
 	b          *breaker
 	model      string // chosen by the request; "" for the provider's own
-	generation uint64 // guarded by b.mu, as is over
-	over       bool
+	generation uint64
+	failed     *Error // the last attempt's error
+	begun      bool   // text was seen
+	over       bool   // the verdict is given
 }
 
 // acquire admits a person's call or returns why not.
@@ -114,15 +116,19 @@ func (b *breaker) try(now time.Time, model string) (*permit, *change) {
 	return &permit{b: b, model: model, generation: b.generation}, c
 }
 
-// begins reports visible text. The first ends a trial: waiting for the end of a long
-// answer would keep everybody away from a provider that has recovered. The count
-// of failures stays until an answer is whole, or a provider that always breaks
-// off would never be paused.
+// begins reports visible text. The first ends a trial: waiting for the end of a
+// long answer would keep everybody away from a provider that has recovered. The
+// count of failures stays until an answer is whole, or a provider that always
+// breaks off would never be paused.
 func (p *permit) begins(ctx context.Context) {
+	if p.begun || p.over {
+		return
+	}
+	p.begun = true
 	b := p.b
 	b.mu.Lock()
 	var c *change
-	if !p.over && p.generation == b.generation && b.phase == BreakerHalfOpen {
+	if p.generation == b.generation && b.phase == BreakerHalfOpen {
 		c = b.close()
 		p.generation = b.generation // it lives on in the new phase
 		b.failures = b.o.Failures - 1
@@ -131,15 +137,43 @@ func (p *permit) begins(ctx context.Context) {
 	c.record(ctx, b.o.Recorder)
 }
 
+// attempted reports an attempt that failed, or not if e is nil. The call may go
+// on, so only failures count here; everything else is the last attempt's to say.
+func (p *permit) attempted(ctx context.Context, e *Error) {
+	p.failed = e
+	if e == nil || verdictOf(e) != failure || p.over {
+		return
+	}
+	p.verdict(ctx, e, failure)
+}
+
+// inVain reports whether another attempt is in vain: the breaker has opened
+// since the call began, by this call's attempts or by others'.
+func (p *permit) inVain() bool {
+	p.b.mu.Lock()
+	defer p.b.mu.Unlock()
+	return p.failed != nil && p.generation != p.b.generation
+}
+
 // done reports the call's verdict. Only the first one counts.
 func (p *permit) done(ctx context.Context, e *Error, v verdict) {
+	if p.over {
+		return
+	}
+	p.over = true
+	if v == failure && p.failed != nil && verdictOf(p.failed) == failure {
+		return // counted with the attempt
+	}
+	p.verdict(ctx, e, v)
+}
+
+func (p *permit) verdict(ctx context.Context, e *Error, v verdict) {
 	b := p.b
 	b.mu.Lock()
 	var c *change
-	if !p.over && p.generation == b.generation {
+	if p.generation == b.generation {
 		c = b.judge(time.Now(), p.model, e, v)
 	}
-	p.over = true
 	b.mu.Unlock()
 	c.record(ctx, b.o.Recorder)
 }

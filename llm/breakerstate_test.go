@@ -67,10 +67,12 @@ func TestBreakerProperties(t *testing.T) {
 					}
 					p := live[rng.IntN(len(live))] // it stays: it may report again
 					before, stale := b.standing(), p.over || p.generation != b.generation
-					if rng.IntN(4) == 0 {
+					switch c := verdicts[rng.IntN(len(verdicts))]; rng.IntN(4) {
+					case 0:
 						p.begins(ctx)
-					} else {
-						c := verdicts[rng.IntN(len(verdicts))]
+					case 1:
+						p.attempted(ctx, c.e)
+					default:
 						p.done(ctx, c.e, c.v)
 					}
 					if stale && b.standing() != before {

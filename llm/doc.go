@@ -9,8 +9,8 @@
 //		llm.Breaker(llm.Retry(llm.Throttle(relay, …), …), …),
 //	)
 //
-// Each attempt is throttled, the breaker counts calls and not attempts, and
-// the fallback sees one verdict a provider.
+// Each attempt is throttled and counted by the breaker, which ends the retries
+// once it has opened, and the fallback sees one verdict a provider.
 //
 // # Rules of a stream
 //

@@ -60,7 +60,9 @@ func (s *scripted) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.De
 		if st.err != nil {
 			e := *st.err
 			e.Provider = s.name
-			yield(llm.Delta{}, &e)
+			if yield(llm.Delta{Attempt: &llm.Attempt{Provider: s.name, Err: &e}}, nil) {
+				yield(llm.Delta{}, &e)
+			}
 			return
 		}
 		yield(llm.Delta{Response: &llm.Response{Provider: s.name}}, nil)

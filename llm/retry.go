@@ -158,7 +158,12 @@ func relay(s iter.Seq2[Delta, error], yield func(Delta, error) bool) (visible bo
 			return visible, nil, false
 		}
 	}
-	return visible, &Error{Class: ClassProtocol, Message: "the stream ended without an answer"}, false
+	return visible, errNoEnd(""), false
+}
+
+// errNoEnd is the error of a Provider that breaks its contract.
+func errNoEnd(provider string) *Error {
+	return &Error{Class: ClassProtocol, Provider: provider, Message: "the stream ended without an answer"}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -309,6 +309,8 @@ func (c *call) verdict(parent, ctx context.Context) error {
 	switch {
 	case errors.Is(cause, llm.ErrTooLate) && !c.started && time.Since(c.attempt.Start) >= c.p.o.FirstToken/2:
 		return newError(llm.ClassTimeout, cause, "no token within "+time.Since(c.attempt.Start).Round(time.Second).String())
+	case errors.Is(cause, llm.ErrTooLate):
+		return newError(llm.ClassCancelled, cause, "")
 	case parent.Err() != nil:
 		return context.Cause(parent)
 	case errors.Is(cause, errFirstToken):

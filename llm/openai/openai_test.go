@@ -396,13 +396,13 @@ func TestTooLate(t *testing.T) {
 	for _, c := range []struct {
 		after time.Duration
 		class llm.Class
-	}{{time.Second, ""}, {7 * time.Second, llm.ClassTimeout}, {20 * time.Second, llm.ClassTimeout}} {
+	}{{time.Second, llm.ClassCancelled}, {7 * time.Second, llm.ClassTimeout}, {20 * time.Second, llm.ClassTimeout}} {
 		withModel(t, llmsim.Options{}, nil, func(t *testing.T, sim *llmsim.Server, p *openai.Provider) {
 			sim.SetDown(llmsim.Down{Hang: true})
 			ctx, cancel := context.WithTimeoutCause(t.Context(), c.after, llm.ErrTooLate)
 			defer cancel()
 			r := read(ctx, p, hello)
-			if llm.ClassOf(r.err) != c.class || c.class == "" && !errors.Is(r.err, llm.ErrTooLate) {
+			if llm.ClassOf(r.err) != c.class || c.after < 12*time.Second && !errors.Is(r.err, llm.ErrTooLate) {
 				t.Errorf("after %v: %v, want class %q", c.after, r.err, c.class)
 			}
 		})
