@@ -70,7 +70,7 @@ Serve your workspace:                    bobbin run`,
 	root.SetErr(stderr)
 	root.PersistentFlags().StringVar(&env.configPath, "config", "", "configuration file (default: bobbin.yaml in this folder, if there is one)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(env), demoCommand(env), checkCommand(env), modelsCommand(env), configCommand(env), manifestCommand(env), versionCommand(env))
+	root.AddCommand(runCommand(env), batchCommand(env), demoCommand(env), checkCommand(env), modelsCommand(env), configCommand(env), manifestCommand(env), versionCommand(env))
 
 	err := root.ExecuteContext(ctx)
 	_, stopped := errors.AsType[signalError](err)
