@@ -27,8 +27,9 @@ type outcome struct {
 	attempts []llm.Attempt
 	took     time.Duration
 	err      error
-	// outage: no provider has taken a request for batchPatience; err says why.
-	outage bool
+	// unfinished: the batch ended before the line did; outage: because there
+	// was no answer for batchPatience, and err says why.
+	unfinished, outage bool
 }
 
 // asker asks until there is an answer or a failure that is the line's own.
@@ -58,16 +59,19 @@ func (a *asker) ask(ctx context.Context, req llm.Request) outcome {
 		}
 		class := llm.ClassOf(o.err)
 		switch {
+		case ctx.Err() != nil && (class == llm.ClassCancelled || errors.Is(o.err, context.Cause(ctx))):
+			o.unfinished = true
+			return o
 		case class != llm.ClassLocal && class != llm.ClassRate:
 			return o
 		case time.Since(time.Unix(0, a.answered.Load())) > batchPatience:
-			o.outage = true
+			o.unfinished, o.outage = true, true
 			return o
 		case class == llm.ClassRate && o.took > batchPatience:
 			return o // others are answered: it must be this one
 		}
 		if err := a.wait(ctx, o.err, try); err != nil {
-			o.err = err
+			o.err, o.unfinished = err, true
 			return o
 		}
 	}

@@ -148,6 +148,9 @@ func newBatchResult(l batchLine, o outcome, before batchSpent) *batchResult {
 		if e, ok := errors.AsType[*llm.Error](o.err); ok {
 			r.Provider, r.Model = e.Provider, e.Model
 		}
+		if o.unfinished {
+			r.Error.Class = llm.ClassCancelled
+		}
 		return r
 	}
 	r.Answer = &o.text

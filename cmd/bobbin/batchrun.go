@@ -139,11 +139,10 @@ func (b *batchRun) take(f finishedLine, keep bool) error {
 		before = r.batchSpent
 	}
 	r := newBatchResult(line, f.outcome, before)
-	unfinished := f.outage || r.Error != nil && (r.Error.Class == llm.ClassCancelled || errors.Is(f.err, errEnough))
 	switch {
-	case unfinished && r.batchSpent == before:
+	case f.unfinished && r.batchSpent == before:
 		return nil
-	case unfinished:
+	case f.unfinished:
 	case r.Error != nil:
 		b.tally.fails(r, b.fix(f.err))
 	default:
