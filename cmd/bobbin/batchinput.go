@@ -33,12 +33,16 @@ type batchLine struct {
 // requestKey names a request: results are found again by it. What it is made of
 // must stay as it is, or nobody's half-finished batch can be resumed.
 func requestKey(r llm.Request) string {
-	text, _ := json.Marshal(struct {
+	request := struct { // of its own: llm.Request may get more fields
 		Model, System   string
-		Messages        []llm.Message
+		Messages        [][2]string
 		MaxOutputTokens int
 		Temperature     *float64
-	}{r.Model, r.System, r.Messages, r.MaxOutputTokens, r.Temperature})
+	}{r.Model, r.System, nil, r.MaxOutputTokens, r.Temperature}
+	for _, m := range r.Messages {
+		request.Messages = append(request.Messages, [2]string{string(m.Role), m.Content})
+	}
+	text, _ := json.Marshal(request)
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

@@ -28,9 +28,9 @@ func (p *lineParser) object(where string, text []byte) map[string]json.RawMessag
 		switch shape := bytes.TrimSpace(text); {
 		case where != "":
 			p.fail("%s: want an object", where)
-		case shape[0] == '[':
+		case bytes.HasPrefix(shape, []byte("[")):
 			p.fail("a list; want one JSON object a line, without brackets around the file")
-		case shape[0] == '{' && err != nil:
+		case bytes.HasPrefix(shape, []byte("{")) && err != nil:
 			p.fail("not a JSON object on one line: %s", strings.TrimPrefix(err.Error(), "json: "))
 		default:
 			p.fail(`not a JSON object; want a line such as {"prompt": "What is a bobbin?"}`)
