@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,6 +24,12 @@ func (s scripted) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.Del
 	return func(yield func(llm.Delta, error) bool) {
 		text, err := s(ctx, req)
 		a := llm.Attempt{Provider: "sim", Model: "m", Usage: llm.Usage{InputTokens: 10, OutputTokens: 5}}
+		if _, stopped := err.(signalError); stopped {
+			a.Err = &llm.Error{Class: llm.ClassCancelled, Provider: "sim"}
+			yield(llm.Delta{Attempt: &a}, nil)
+			yield(llm.Delta{}, err)
+			return
+		}
 		if e, ok := err.(*llm.Error); ok {
 			if e.Class != llm.ClassLocal {
 				yield(llm.Delta{Attempt: &llm.Attempt{Provider: "sim", Model: "m", Err: e}}, nil)
@@ -137,6 +145,49 @@ func TestBatchLineWithRateLimit(t *testing.T) {
 			t.Errorf("%v after %d calls:\n%s", err, calls, errs.String())
 		}
 	})
+}
+
+// What a call has cost that was broken off is kept, and the line is asked again.
+func TestBatchKeepsTheCostOfBrokenCalls(t *testing.T) {
+	lines, _, _ := someResults(2)
+	out := filepath.Join(t.TempDir(), "out")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	p := scripted(func(ctx context.Context, req llm.Request) (string, error) {
+		if req.Messages[0].Content == "prompt 2" {
+			cancel(signalError{os.Interrupt}) // the second run has another context
+		}
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		return "an answer", nil
+	})
+	for _, c := range []struct {
+		ctx   context.Context
+		calls []int
+	}{{ctx, []int{1, 1}}, {t.Context(), []int{1, 2}}} {
+		f, err := openBatchFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		results, err := f.load("p.jsonl", lines)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errs bytes.Buffer
+		b := &batchRun{provider: p, lines: lines, results: results, sink: f, o: batchOptions{out: out, concurrency: 1}, progress: plain(&errs)}
+		err = b.run(c.ctx, &errs)
+		if _, stopped := err.(signalError); stopped != (c.ctx == ctx) {
+			t.Errorf("%v\n%s", err, errs.String())
+		}
+		for i, r := range results {
+			if r.Calls != c.calls[i] || r.Input != int64(10*r.Calls) || (r.Answer == nil) != (i == 1 && c.ctx == ctx) {
+				t.Errorf("result %d: %+v", i+1, r)
+			}
+		}
+		if err := f.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // A disk that is full ends the batch: an answer that cannot be kept must not

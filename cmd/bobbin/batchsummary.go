@@ -23,7 +23,7 @@ type batchTally struct {
 	modelSums
 }
 
-// failureTally is a kind of failure, by its first example.
+// failureTally is a kind of failure, by the first line that has it.
 type failureTally struct {
 	count        int
 	line         int
@@ -56,8 +56,11 @@ func (t *batchTally) fails(r *batchResult, fix string) {
 	t.failed++
 	f := t.failures[r.Error.Class]
 	if f == nil {
-		f = &failureTally{line: r.Line, message: r.Error.Message, fix: fix}
+		f = &failureTally{}
 		t.failures[r.Error.Class] = f
+	}
+	if f.count == 0 || r.Line < f.line {
+		f.line, f.message, f.fix = r.Line, r.Error.Message, fix
 	}
 	f.count++
 }
