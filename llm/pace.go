@@ -8,17 +8,18 @@ import "time"
 type pace struct {
 	gate time.Time // nothing goes before: Retry-After
 
-	// share of the request limit that is used. A 429 halves it; each minute
-	// gives a twentieth back.
+	// share of the request limit that is used. A 429 halves it, unless it is the
+	// first for a while and says when to come back; each minute gives a twentieth
+	// back.
 	share   float64
 	touched time.Time // when share was last brought up to date
-	cut     time.Time // the last 429 that counted
+	last429 time.Time // the last one that counted
 
 	// While less than a tenth of a quota is left, requests are spread over the
 	// time until it is filled up.
 	gap      time.Duration
 	gapUntil time.Time
-	last     time.Time // the last grant
+	granted  time.Time // the last grant
 }
 
 const (
@@ -35,12 +36,15 @@ func (p *pace) refused(now, granted time.Time, e *Error) (halved bool) {
 			p.gate = until
 		}
 	}
-	if e.Class != ClassRate || granted.Before(p.cut) {
+	if e.Class != ClassRate || granted.Before(p.last429) {
 		return false
 	}
-	p.regain(now)
-	p.share = max(p.share*cutTo, minShare)
-	p.cut = now
+	before := p.last429
+	p.last429 = now
+	if e.RetryAfter > 0 && (before.IsZero() || granted.Sub(before) > e.RetryAfter+time.Minute) {
+		return false
+	}
+	p.share = max(p.regain(now)*cutTo, minShare)
 	return true
 }
 
@@ -77,7 +81,7 @@ func (p *pace) told(now time.Time, r RateLimit, tokens int) {
 func (p *pace) wait(now time.Time) time.Duration {
 	wait := max(0, p.gate.Sub(now))
 	if now.Before(p.gapUntil) {
-		wait = max(wait, min(p.last.Add(p.gap).Sub(now), p.gapUntil.Sub(now)))
+		wait = max(wait, min(p.granted.Add(p.gap).Sub(now), p.gapUntil.Sub(now)))
 	}
 	return wait
 }

@@ -19,6 +19,10 @@ type ThrottleOptions struct {
 	// MaxWait bounds how long a request waits for its turn before it fails
 	// with ClassLocal, which a fallback may answer. 0 means 10 s.
 	MaxWait time.Duration
+	// MaxPause is the same for a pause that the provider itself has asked for. 0
+	// means MaxWait. A batch waits for its turn as long as it takes, but another
+	// provider may be better than a long Retry-After.
+	MaxPause time.Duration
 	// Queue is how many requests may wait, UserQueue how many of one user
 	// (requests without a user aside). 0 means 200 and 5.
 	Queue, UserQueue int
@@ -70,6 +74,9 @@ type ThrottleProvider struct {
 func Throttle(p Provider, o ThrottleOptions) *ThrottleProvider {
 	if o.MaxWait <= 0 {
 		o.MaxWait = 10 * time.Second
+	}
+	if o.MaxPause <= 0 {
+		o.MaxPause = o.MaxWait
 	}
 	if o.OutputTokens <= 0 {
 		o.OutputTokens = 1024
@@ -170,7 +177,11 @@ func (t *ThrottleProvider) await(ctx context.Context, req Request, yield func(De
 				g.at = time.Now()
 				return g, nil, false
 			case <-news.C:
-				continue
+				pause := t.paused()
+				if pause <= t.o.MaxPause {
+					continue
+				}
+				err, outcome = t.refuse(pause, pausedByProvider), string(ClassLocal)
 			case <-ctx.Done():
 				err, outcome = t.gaveUp(ctx), "cancelled"
 			case <-patience.C:
@@ -200,6 +211,15 @@ func (t *ThrottleProvider) gaveUp(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
+const pausedByProvider = "it has asked for a pause"
+
+// paused is how long the provider wants to be left alone still.
+func (t *ThrottleProvider) paused() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.pace.wait(time.Now())
+}
+
 // enter puts the request into the queue, or says why not. The ticket may be
 // granted already.
 func (t *ThrottleProvider) enter(now time.Time, req Request) (*ticket, error) {
@@ -221,6 +241,9 @@ func (t *ThrottleProvider) enter(now time.Time, req Request) (*ticket, error) {
 		e := t.refuse(0, fmt.Sprintf("%d requests of the same user wait for it already", t.o.UserQueue))
 		e.Class = ClassFlood
 		return nil, e
+	}
+	if pause := t.pace.wait(now); pause > t.o.MaxPause {
+		return nil, t.refuse(pause, pausedByProvider)
 	}
 	t.queue.push(tick)
 	t.dispatch(now)
@@ -251,7 +274,7 @@ func (t *ThrottleProvider) dispatch(now time.Time) {
 		t.sent.add(now, 0)
 		t.requests.take(now)
 		t.tokens.reserve(tick.tokens)
-		t.pace.last = now
+		t.pace.granted = now
 		close(tick.granted)
 	}
 }

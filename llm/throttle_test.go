@@ -227,6 +227,8 @@ func TestThrottleObeysTheProvider(t *testing.T) {
 			[]time.Duration{30 * time.Second, 0}},
 		{"so does one of a 503", llm.ThrottleOptions{}, []step{{err: &llm.Error{Class: llm.ClassServer, RetryAfter: 7 * time.Second}}, ok},
 			[]time.Duration{7 * time.Second}},
+		{"one after the other halves the rate", llm.ThrottleOptions{RequestsPerMinute: 6}, []step{ok, refused(time.Second), refused(time.Second), ok, ok},
+			[]time.Duration{10 * time.Second, 10 * time.Second, 20 * time.Second}},
 		{"a 429 halves the rate", llm.ThrottleOptions{RequestsPerMinute: 6}, []step{ok, ok, refused(0), ok},
 			[]time.Duration{10 * time.Second, 10 * time.Second, 20 * time.Second}},
 		{"nothing configured: the last minute's requests, halved", llm.ThrottleOptions{}, []step{ok, ok, ok, ok, ok, refused(0), ok},

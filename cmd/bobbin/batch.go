@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,7 +100,9 @@ func batch(cmd *cobra.Command, env *environment, o batchOptions) error {
 	}
 	o.concurrency = cmp.Or(o.concurrency, batchConcurrency(c))
 	progress := newBatchProgress(env.stderr, o.quiet)
-	m, err := batchModel(c, newLogger(c.Log, progress))
+	m, err := wireModel(c.LLM.Providers, wiring{
+		recorder: &recorder{log: newLogger(c.Log, progress)}, patience: batchPatience, queue: o.concurrency,
+	})
 	if err != nil {
 		return usageError{err}
 	}
@@ -134,11 +135,6 @@ func batchToFile(ctx context.Context, env *environment, b *batchRun) (err error)
 	}
 	b.sink = f
 	return b.run(ctx, env.stderr)
-}
-
-// batchModel is the one place that makes the provider of a batch.
-func batchModel(c config, log *slog.Logger) (model, error) {
-	return wireModel(c.LLM.Providers, log)
 }
 
 // batchConcurrency is as much as the providers allow together.

@@ -436,7 +436,7 @@ func TestBatchDryRun(t *testing.T) {
 	s := newBatchSite(t, llmsim.Options{Answer: echo})
 	s.write("p.jsonl", prompts(2))
 	stdout, _ := s.run(t.Context(), exitOK, []string{"--dry-run"})
-	tokens := llm.EstimateTokens(llm.Request{Messages: []llm.Message{{Content: "prompt 1"}}}) * 2
+	tokens := (*llm.Estimator)(nil).Request("", llm.Request{Messages: []llm.Message{{Content: "prompt 1"}}}) * 2
 	for _, want := range []string{"lines         2, of which 0", fmt.Sprintf("about %d\n", tokens), "about $" + decimalUSD(int64(tokens)*2000), "Output is not included"} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in:\n%s", want, stdout)

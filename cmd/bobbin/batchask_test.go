@@ -62,7 +62,8 @@ func plain(w *bytes.Buffer) *batchProgress { return newBatchProgress(w, false) }
 
 // Without a terminal there is a line every 10 s; on one, a bar that goes away.
 func TestBatchProgress(t *testing.T) {
-	second := scripted(func(context.Context, llm.Request) (string, error) { time.Sleep(time.Second); return "an answer", nil })
+	// A millisecond more than one: ticks and answers must not fall together.
+	second := scripted(func(context.Context, llm.Request) (string, error) { time.Sleep(1001 * time.Millisecond); return "an answer", nil })
 	for _, c := range []struct {
 		name         string
 		progress     func(*bytes.Buffer) *batchProgress
@@ -88,7 +89,7 @@ func TestBatchProgress(t *testing.T) {
 						t.Errorf("%q in:\n%.2000q", none, stderr)
 					}
 				}
-				if !strings.Contains(stderr, "time     25s, 60 lines a minute") {
+				if !strings.Contains(stderr, "time     25.025s, 60 lines a minute") {
 					t.Errorf("no time in:\n%s", stderr)
 				}
 			})

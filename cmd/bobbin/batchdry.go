@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -15,10 +16,7 @@ func batchDryRun(w io.Writer, c config, o batchOptions, lines []batchLine) error
 		return err
 	}
 	first := c.LLM.Providers[0]
-	price, err := first.Price.price()
-	if err != nil {
-		return usageError{err}
-	}
+	var guess *llm.Estimator // nobody has reported anything to learn from
 	var tokens, cost int64
 	todo, unpriced := 0, 0
 	for i, r := range matchResults(lines, earlier).results {
@@ -27,9 +25,11 @@ func batchDryRun(w io.Writer, c config, o batchOptions, lines []batchLine) error
 		}
 		todo++
 		req := lines[i].req
-		n := int64(llm.EstimateTokens(req))
+		model := cmp.Or(req.Model, first.Model)
+		n := int64(guess.Request(model, req))
 		tokens += n
-		if price == nil || req.Model != "" && req.Model != first.Model {
+		price, ok := first.priceOf(model)
+		if !ok {
 			unpriced++
 			continue
 		}

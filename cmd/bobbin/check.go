@@ -23,7 +23,7 @@ func modelsCommand(env *environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "models",
 		Short: "List each provider's models",
-		Long:  "List each provider's models, as its GET /models says. The configured one is marked with *.",
+		Long:  "List each provider's models, as its GET /models says. The configured one is marked with *.\nPrices, in USD per million tokens, stand beside the models whose price is known.",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadModelConfig(env)
@@ -52,7 +52,11 @@ func modelsCommand(env *environment) *cobra.Command {
 					if id == p.Model {
 						mark = "*"
 					}
-					fmt.Fprintf(env.stdout, "%s %s\n", mark, id)
+					price := ""
+					if known, ok := p.priceOf(id); ok {
+						price = fmt.Sprintf("   %s in, %s out", dollars(known.Input), dollars(known.Output))
+					}
+					fmt.Fprintf(env.stdout, "%s %s%s\n", mark, id, price)
 				}
 			}
 			if failed {

@@ -14,7 +14,7 @@ import (
 // was spent without a question: the bot records those itself.
 type recorder struct {
 	log   *slog.Logger
-	store storage.Store
+	store storage.Store // nil if nothing is probed
 }
 
 func (r *recorder) Record(ctx context.Context, e llm.Event) {

@@ -45,11 +45,11 @@ func (m model) probe(ctx context.Context) {
 // works.
 type wiring struct {
 	recorder llm.Recorder
-	// patience is how long a request may wait for its turn and for paused
-	// providers. 0 is the promise to a person who waits.
+	// patience is how long a request may wait for its turn. 0 is for a person
+	// who waits: then the promise counts.
 	patience time.Duration
-	// users have queues of their own, this long. 0 is the default.
-	userQueue int
+	// queue is how many requests may wait for a provider. 0 is the default.
+	queue int
 	// dial reaches the providers. nil is the network.
 	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -75,12 +75,9 @@ func wireModel(providers []providerConfig, w wiring) (model, error) {
 	var windows []int
 	within := promise
 	for i, c := range providers {
-		firstToken, wait := firstTokenFirst, queueFirst
+		firstToken := firstTokenFirst
 		if i > 0 {
 			firstToken = firstTokenFallback
-		}
-		if i == len(providers)-1 {
-			wait = queueLast
 		}
 		if c.FirstTokenTimeout > firstToken {
 			// Whoever allows a slow model more time wants it to have it.
@@ -90,19 +87,23 @@ func wireModel(providers []providerConfig, w wiring) (model, error) {
 		if err != nil {
 			return m, err
 		}
-		breaker := guard(adapter, c, w, m.estimator, max(wait, w.patience), len(providers) == 1)
+		breaker := guard(adapter, c, w, m.estimator, len(providers) == 1, i == len(providers)-1)
 		m.breakers = append(m.breakers, breaker)
 		chain = append(chain, breaker)
 		windows = append(windows, c.ContextWindow)
 	}
-	m.provider = llm.Fallback(chain, llm.FallbackOptions{
-		Within: max(within, w.patience), ContextWindows: windows, Recorder: w.recorder,
-	})
+	o := llm.FallbackOptions{Within: within, ContextWindows: windows, Recorder: w.recorder}
+	if w.patience > 0 {
+		// With everything reserved it does not wait for paused providers: whoever
+		// has patience does that, and can stop doing it.
+		o.Within, o.Reserve = w.patience, w.patience
+	}
+	m.provider = llm.Fallback(chain, o)
 	return m, nil
 }
 
 // guard puts a provider's policies around its adapter.
-func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimator, wait time.Duration, alone bool) *llm.BreakerProvider {
+func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimator, alone, last bool) *llm.BreakerProvider {
 	retry := llm.RetryOptions{Max: defaultRetries, Within: retryWithin, Recorder: w.recorder}
 	if c.MaxRetries != nil {
 		retry.Max = *c.MaxRetries
@@ -110,9 +111,15 @@ func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimato
 	if alone {
 		retry.Within = retryWithinAlone
 	}
+	// Where there is another provider, a long wait is worse than asking it; only
+	// a batch had better wait for the cheaper one's turn.
+	pause := queueFirst
+	if last {
+		pause = max(queueLast, w.patience)
+	}
 	throttled := llm.Throttle(adapter, llm.ThrottleOptions{
 		RequestsPerMinute: c.RequestsPerMinute, TokensPerMinute: c.TokensPerMinute, Concurrency: c.Concurrency,
-		MaxWait: wait, UserQueue: w.userQueue, Queue: max(defaultQueue, w.userQueue), OutputTokens: c.MaxOutputTokens,
+		MaxWait: max(pause, w.patience), MaxPause: pause, Queue: w.queue, OutputTokens: c.MaxOutputTokens,
 		Model: c.Model, Estimator: e, Recorder: w.recorder,
 	})
 	fitted := llm.Fit(throttled, llm.FitOptions{
@@ -122,9 +129,6 @@ func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimato
 		Failures: c.Breaker.Failures, Open: c.Breaker.Open, Ping: adapter.Ping, Recorder: w.recorder,
 	})
 }
-
-// defaultQueue is how many questions may wait for one provider.
-const defaultQueue = 200
 
 // adapterOf makes the adapter of one configured provider. firstToken is how
 // long it has to begin an answer if the configuration does not say.
