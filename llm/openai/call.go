@@ -203,19 +203,9 @@ func (c *call) take(ev event, yield func(llm.Delta, error) bool) (done bool, err
 }
 
 func (c *call) takeChoice(choice choice, yield func(llm.Delta, error) bool) error {
-	d := choice.Delta
-	if d == nil {
-		d = choice.Message // a server that ignores stream:true in a data line
-	}
-	if d != nil {
-		reasoning := string(d.Reasoning)
-		if reasoning == "" {
-			reasoning = string(d.ReasoningContent)
-		}
-		text, inline := c.think.feed(string(d.Content) + string(d.Refusal))
-		if err := c.emit(text, reasoning+inline, yield); err != nil {
-			return err
-		}
+	text, inline := c.think.feed(choice.Delta.Content)
+	if err := c.emit(text, choice.Delta.Reasoning+inline, yield); err != nil {
+		return err
 	}
 	switch choice.FinishReason {
 	case "":

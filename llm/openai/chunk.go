@@ -2,88 +2,153 @@ package openai
 
 import (
 	"bytes"
-	"encoding/json"
+	"strings"
 	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 
 	"github.com/bobbin-bot/bobbin/llm"
 )
 
 // chunk is what is read of a chat.completion.chunk. The SDK's type decodes
-// everything and costs four times as much; ids and dates, whose types differ
+// everything and costs many times as much; ids and dates, whose types differ
 // between servers, are left out on purpose.
 type chunk struct {
-	Model   string          `json:"model"`
-	Object  string          `json:"object"`
-	Choices []choice        `json:"choices"`
-	Usage   *usage          `json:"usage"`
-	Error   json.RawMessage `json:"error"`
+	Model   string
+	Choices []choice
+	Usage   *usage
 }
 
 type choice struct {
-	Index        int    `json:"index"`
-	Delta        *delta `json:"delta"`
-	Message      *delta `json:"message"`
-	FinishReason string `json:"finish_reason"`
+	Index        int64
+	Delta        delta
+	FinishReason string
 }
 
 type delta struct {
-	Content          content `json:"content"`
-	Refusal          content `json:"refusal"`
-	Reasoning        content `json:"reasoning"`         // StepFun, vLLM, OpenRouter
-	ReasoningContent content `json:"reasoning_content"` // DeepSeek
+	Content   string // with the refusal, if there is one
+	Reasoning string
 }
 
-// content is text, or a list of parts of which the texts are read.
-type content string
-
-func (c *content) UnmarshalJSON(b []byte) error {
-	switch {
-	case string(b) == "null":
-		return nil
-	case b[0] == '"':
-		if bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b) { // the usual case, without a second decoder
-			*c = content(b[1 : len(b)-1])
-			return nil
+// parseChunk decodes an event. ok is false for data that is no chunk and no
+// error, such as a keep-alive word. The error is an *inBand.
+//
+// Fields are looked at one by one: one of an unexpected type must not cost the
+// answer.
+func parseChunk(ev event) (c chunk, ok bool, err error) {
+	data := bytes.TrimSpace(ev.data)
+	if len(data) == 0 || data[0] != '{' || !gjson.ValidBytes(data) {
+		if ev.name == "error" {
+			return c, false, &inBand{bytes.Clone(data)}
 		}
-		return json.Unmarshal(b, (*string)(c))
-	case b[0] == '[':
-		var parts []struct {
-			Text string `json:"text"`
-		}
-		if err := json.Unmarshal(b, &parts); err != nil {
-			return err
-		}
-		for _, p := range parts {
-			*c += content(p.Text)
-		}
+		return c, false, nil
 	}
-	return nil // an object or a number is nothing a person can read
+	failed := ev.name == "error"
+	gjson.ParseBytes(data).ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "model":
+			c.Model = value.String()
+		case "choices":
+			c.Choices = parseChoices(value)
+		case "usage":
+			c.Usage = parseUsage(value)
+		case "object":
+			failed = failed || value.Str == "error"
+		case "error":
+			failed = failed || isSet(value)
+		}
+		return true
+	})
+	if failed {
+		return c, false, &inBand{bytes.Clone(data)}
+	}
+	return c, true, nil
 }
 
-// usage with the three places where servers put the cached tokens.
-type usage struct {
-	PromptTokens     int64 `json:"prompt_tokens"`
-	CompletionTokens int64 `json:"completion_tokens"`
-	PromptDetails    *struct {
-		CachedTokens int64 `json:"cached_tokens"`
-	} `json:"prompt_tokens_details"`
-	CompletionDetails *struct {
-		ReasoningTokens int64 `json:"reasoning_tokens"`
-	} `json:"completion_tokens_details"`
-	CachedTokens   int64 `json:"cached_tokens"`           // StepFun
-	CacheHitTokens int64 `json:"prompt_cache_hit_tokens"` // DeepSeek
+func parseChoices(list gjson.Result) (choices []choice) {
+	list.ForEach(func(_, value gjson.Result) bool {
+		var c choice
+		value.ForEach(func(key, value gjson.Result) bool {
+			switch key.Str {
+			case "index":
+				c.Index = value.Int()
+			case "delta":
+				c.Delta = parseDelta(value)
+			case "message": // a server that ignores stream:true in a data line
+				if value.IsObject() {
+					c.Delta = parseDelta(value)
+				}
+			case "finish_reason":
+				c.FinishReason = value.Str
+			}
+			return true
+		})
+		choices = append(choices, c)
+		return true
+	})
+	return choices
+}
+
+func parseDelta(object gjson.Result) (d delta) {
+	var refusal, deepSeek string
+	object.ForEach(func(key, value gjson.Result) bool {
+		switch key.Str {
+		case "content":
+			d.Content = textOf(value)
+		case "refusal":
+			refusal = textOf(value)
+		case "reasoning": // StepFun, vLLM, OpenRouter
+			d.Reasoning = textOf(value)
+		case "reasoning_content": // DeepSeek
+			deepSeek = textOf(value)
+		}
+		return true
+	})
+	d.Content += refusal
+	if d.Reasoning == "" {
+		d.Reasoning = deepSeek
+	}
+	return d
+}
+
+// textOf is a text, or a list of parts of which the texts are read. An object or
+// a number is nothing that a person can read.
+func textOf(value gjson.Result) string {
+	text := value.Str
+	if value.IsArray() {
+		value.ForEach(func(_, part gjson.Result) bool {
+			text += part.Get("text").Str
+			return true
+		})
+	}
+	if !utf8.ValidString(text) {
+		return strings.ToValidUTF8(text, "\ufffd")
+	}
+	return text
+}
+
+// usage is a report with the three places where servers put the cached tokens.
+type usage struct{ report gjson.Result }
+
+// parseUsage returns nil if there is no report.
+func parseUsage(value gjson.Result) *usage {
+	if !value.IsObject() {
+		return nil
+	}
+	return &usage{value}
 }
 
 func (u *usage) tokens() llm.Usage {
-	out := llm.Usage{InputTokens: u.PromptTokens, OutputTokens: u.CompletionTokens}
-	out.CachedInputTokens = max(u.CachedTokens, u.CacheHitTokens)
-	if u.PromptDetails != nil {
-		out.CachedInputTokens = max(out.CachedInputTokens, u.PromptDetails.CachedTokens)
+	count := func(path string) int64 { return max(0, u.report.Get(path).Int()) }
+	return llm.Usage{
+		InputTokens:  count("prompt_tokens"),
+		OutputTokens: count("completion_tokens"),
+		CachedInputTokens: max(
+			count("prompt_tokens_details.cached_tokens"),
+			count("cached_tokens"),            // StepFun
+			count("prompt_cache_hit_tokens")), // DeepSeek
+		ReasoningTokens: count("completion_tokens_details.reasoning_tokens"),
 	}
-	if u.CompletionDetails != nil {
-		out.ReasoningTokens = u.CompletionDetails.ReasoningTokens
-	}
-	return out
 }
 
 // inBand is an error that came inside the stream.
@@ -91,35 +156,18 @@ type inBand struct{ body []byte }
 
 func (e *inBand) Error() string { return "in-band error" }
 
-// parseChunk decodes an event. ok is false for data that is no chunk and no
-// error, such as a keep-alive word. The error is an *inBand.
-func parseChunk(ev event) (c chunk, ok bool, err error) {
-	data := bytes.TrimSpace(ev.data)
-	if len(data) == 0 || data[0] != '{' {
-		if ev.name == "error" {
-			return c, false, &inBand{bytes.Clone(data)}
-		}
-		return c, false, nil
-	}
-	if json.Unmarshal(data, &c) != nil {
-		// One field of an unexpected type must not cost the answer; the
-		// end of the stream tells whether it was whole.
-		if ev.name != "error" && len(c.Choices) == 0 && c.Usage == nil && !isSet(c.Error) {
-			return c, false, nil
-		}
-	}
-	if ev.name == "error" || c.Object == "error" || isSet(c.Error) {
-		return c, false, &inBand{bytes.Clone(data)}
-	}
-	return c, true, nil
-}
-
 // isSet reports whether an error field holds an error: gateways send null, and
 // some an empty object or string, with healthy chunks.
-func isSet(raw json.RawMessage) bool {
-	switch string(bytes.TrimSpace(raw)) {
-	case "", "null", "{}", `""`, "false":
+func isSet(value gjson.Result) bool {
+	switch value.Type {
+	case gjson.Null, gjson.False:
 		return false
+	case gjson.String:
+		return value.Str != ""
+	case gjson.JSON:
+		empty := true
+		value.ForEach(func(_, _ gjson.Result) bool { empty = false; return false })
+		return !empty
 	}
 	return true
 }

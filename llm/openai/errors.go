@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"github.com/bobbin-bot/bobbin/llm"
 )
 
@@ -117,7 +119,7 @@ func parseErrorBody(body []byte) fields {
 		return fields{}
 	}
 	f := fields{message: str(outer.Message), kind: str(outer.Type), code: str(outer.Code), param: str(outer.Param)}
-	f.known = f.message != "" || isSet(outer.Error) || isSet(outer.Detail)
+	f.known = f.message != "" || isSet(gjson.ParseBytes(outer.Error)) || isSet(gjson.ParseBytes(outer.Detail))
 	var inner struct {
 		Message any `json:"message"`
 		Type    any `json:"type"`
@@ -134,7 +136,7 @@ func parseErrorBody(body []byte) fields {
 		f.kind = cmp.Or(str(inner.Type), str(inner.Status), f.kind)
 		f.code = cmp.Or(str(inner.Code), f.code)
 		f.param = cmp.Or(str(inner.Param), f.param)
-	case isSet(outer.Detail):
+	case isSet(gjson.ParseBytes(outer.Detail)):
 		f.message = detail(outer.Detail)
 	}
 	return f

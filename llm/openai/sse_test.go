@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -132,7 +133,8 @@ func BenchmarkDecode(b *testing.B) {
 	line := `data: {"id":"chatcmpl-0123456789","object":"chat.completion.chunk","created":1700000000,"model":"step-2-chat","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"role":"assistant","content":" hello"},"logprobs":null,"finish_reason":null}],"usage":{"prompt_tokens":12,"completion_tokens":34,"total_tokens":46}}` + "\n\n"
 	const chunks = 1000
 	stream := strings.Repeat(line, chunks)
-	b.ReportAllocs()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	for b.Loop() {
 		d := newDecoder(strings.NewReader(stream))
 		for {
@@ -145,5 +147,7 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		}
 	}
+	runtime.ReadMemStats(&after)
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*chunks), "ns/chunk(budget:4000)")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(b.N*chunks), "allocs/chunk(budget:15)")
 }

@@ -53,7 +53,9 @@ func FuzzStream(f *testing.F) {
 		if q.Open {
 			continue // it would never end
 		}
-		f.Add(recording(q.Play("Hello — ünïcode,\nand lines.")), uint8(3))
+		if bytes := recording(q.Play("Hello — ünïcode,\nand lines.")); len(bytes) < 10_000 { // byte by byte takes time
+			f.Add(bytes, uint8(3))
+		}
 	}
 	f.Fuzz(func(t *testing.T, in []byte, n uint8) {
 		want := transcript(t, func() io.Reader { return bytes.NewReader(in) })
