@@ -1,6 +1,9 @@
 package llmsim
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // The dialects are correct answers as certain servers send them. Change what
 // is returned to add pace, reasoning, usage or a fault.
@@ -50,6 +53,15 @@ func OpenRouter(text string) Script {
 // choice has no delta.
 func Azure(text string) Script {
 	return Script{Text: text, Chunks: ChunkShape{PromptFilter: true, FilterChunk: true}}
+}
+
+// Groq answers with its two limits in the headers: requests a day, and tokens a
+// minute, with resets that are durations.
+func Groq(text string) Script {
+	return Script{Text: text, Header: http.Header{
+		"X-Ratelimit-Limit-Requests": {"14400"}, "X-Ratelimit-Remaining-Requests": {"14370"}, "X-Ratelimit-Reset-Requests": {"2m59.56s"},
+		"X-Ratelimit-Limit-Tokens": {"18000"}, "X-Ratelimit-Remaining-Tokens": {"900"}, "X-Ratelimit-Reset-Tokens": {"7.66s"},
+	}}
 }
 
 // VLLM answers as OpenAI does, with reasoning in delta.reasoning.

@@ -54,6 +54,7 @@
 //	deepseek                              complete  DeepSeek: comments, null content, usage with the finish
 //	openrouter                            complete  OpenRouter: comments, another model
 //	azure                                 complete  Azure: choices empty, then a choice without delta
+//	groq                                  complete  Groq: limits in the headers, requests a day and tokens a minute
 //	llama.cpp                             complete  llama.cpp: null content beside the role
 //	joined role                           complete  many: no chunk for the role alone
 //	error null                            complete  gateways; openai-go reports an error

@@ -102,6 +102,7 @@ func chunkQuirks() []Quirk {
 		{"deepseek", "DeepSeek: comments, null content, usage with the finish", Complete, false, DeepSeek},
 		{"openrouter", "OpenRouter: comments, another model", Complete, false, OpenRouter},
 		{"azure", "Azure: choices empty, then a choice without delta", Complete, false, Azure},
+		{"groq", "Groq: limits in the headers, requests a day and tokens a minute", Complete, false, Groq},
 		{"llama.cpp", "llama.cpp: null content beside the role", Complete, false, LlamaCpp},
 		{"joined role", "many: no chunk for the role alone", Complete, false, shaped(ChunkShape{JoinedRole: true})},
 		{"error null", "gateways; openai-go reports an error", Complete, false, shaped(ChunkShape{NullError: true})},

@@ -6,7 +6,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -89,7 +88,9 @@ func (c *call) run(ctx context.Context, yield func(llm.Delta, error) bool) bool 
 	}
 	c.body = res.Body
 	c.response.RequestID = requestID(res.Header)
-	if err := c.p.checkContentType(res); err != nil {
+	if media := mediaType(res.Header); media == "application/json" {
+		return c.whole(res, yield)
+	} else if err := c.p.checkMedia(res, media); err != nil {
 		c.err = err
 		return true
 	}
@@ -253,102 +254,33 @@ func (c *call) emit(text, reasoning string, yield func(llm.Delta, error) bool) e
 	return nil
 }
 
-// finish turns what happened into the attempt's record and the stream's error.
-func (c *call) finish(parent, ctx context.Context) error {
-	err := c.verdict(parent, ctx)
-	c.attempt.Duration = time.Since(c.attempt.Start)
-	c.attempt.Model = c.response.Model
-	c.attempt.Usage = c.countUsage()
-	c.response.Usage = c.attempt.Usage
-	if c.p.o.Price != nil {
-		if price, ok := c.p.o.Price(c.req.Model); ok {
-			c.attempt.Price = &price
-		}
+// whole takes an answer that came as one JSON object: a server that does not
+// stream, or an error that lost its status on the way.
+func (c *call) whole(res *http.Response, yield func(llm.Delta, error) bool) bool {
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxEvent))
+	if err != nil {
+		c.err = err
+		return true
 	}
-	if err == nil {
-		return nil
+	if ch, ok, err := parseChunk(event{data: body}); err != nil || !ok || len(ch.Choices) == 0 {
+		c.err = c.p.jsonInsteadOfStream(res, body)
+		return true
 	}
-	e, ok := errors.AsType[*llm.Error](err)
-	if !ok {
-		e = &llm.Error{Class: llm.ClassCancelled, Provider: c.p.o.Name, Model: c.req.Model, Err: err}
+	if _, c.err = c.take(event{data: body}, yield); errors.Is(c.err, errConsumerLeft) {
+		return false
 	}
-	if e.RequestID == "" {
-		e.RequestID = c.response.RequestID
-	}
-	c.attempt.Err = e
-	return err
+	return c.flush(yield)
 }
 
-// verdict decides whether the answer is whole.
-func (c *call) verdict(parent, ctx context.Context) error {
-	newError := func(class llm.Class, err error, message string) error {
-		return &llm.Error{Class: class, Provider: c.p.o.Name, Model: c.req.Model, Message: message, Err: err}
-	}
-	if e, ok := errors.AsType[*llm.Error](c.err); ok {
-		return e
-	}
-	if c.finished && !c.hasText {
-		e := &llm.Error{Class: llm.ClassProtocol, Provider: c.p.o.Name, Model: c.req.Model, Code: llm.EmptyAnswer,
-			Message: "the answer has no text (finish_reason " + strconv.Quote(c.response.FinishReason) + ")"}
-		return e
-	}
-	if c.finished {
-		return nil
-	}
-	cause := context.Cause(ctx)
-	switch {
-	case errors.Is(cause, llm.ErrTooLate) && !c.started && time.Since(c.attempt.Start) >= c.p.o.FirstToken/2:
-		return newError(llm.ClassTimeout, cause, "no token within "+time.Since(c.attempt.Start).Round(time.Second).String())
-	case errors.Is(cause, llm.ErrTooLate):
-		return newError(llm.ClassCancelled, cause, "")
-	case parent.Err() != nil:
-		return context.Cause(parent)
-	case errors.Is(cause, errFirstToken):
-		return newError(llm.ClassTimeout, cause, "no token within "+c.p.o.FirstToken.String())
-	case errors.Is(cause, errIdle):
-		return newError(llm.ClassTruncated, cause, "nothing more came for "+c.p.o.Idle.String())
-	case errors.Is(cause, errTotal):
-		return newError(llm.ClassTruncated, cause, "not finished within "+c.p.o.Total.String())
-	case errors.Is(c.err, errConsumerLeft):
-		return newError(llm.ClassCancelled, c.err, "")
-	case errors.Is(c.err, errTooLong):
-		return newError(llm.ClassProtocol, c.err, "")
-	case c.err != nil && !c.started:
-		return newError(llm.ClassConnect, c.err, "")
-	case c.err != nil:
-		return newError(llm.ClassTruncated, c.err, "")
-	case !c.started:
-		return newError(llm.ClassProtocol, nil, "the stream was empty")
-	}
-	return newError(llm.ClassTruncated, nil, "the stream ended without finish_reason or [DONE]")
+func mediaType(h http.Header) string {
+	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	return media
 }
 
-// countUsage returns what the provider reported, or an estimate if it
-// generated something without saying how much.
-func (c *call) countUsage() llm.Usage {
-	estimator := c.p.o.Estimator
-	if c.usage != nil {
-		u := c.usage.tokens()
-		estimator.Learn(c.req.Model, c.req, u.InputTokens)
-		return u
-	}
-	if !c.started && c.err != nil {
-		return llm.Usage{} // refused before any work
-	}
-	return llm.Usage{
-		InputTokens:  int64(estimator.Request(c.req.Model, c.req)),
-		OutputTokens: int64(estimator.Text(c.req.Model, c.outBytes)),
-		Estimated:    true,
-	}
-}
-
-func (p *Provider) checkContentType(res *http.Response) error {
-	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	switch {
-	case media == "text/event-stream", media == "", strings.HasPrefix(media, "text/plain"):
+// checkMedia refuses what cannot be an event stream.
+func (p *Provider) checkMedia(res *http.Response, media string) error {
+	if media == "text/event-stream" || media == "" || strings.HasPrefix(media, "text/plain") {
 		return nil
-	case media == "application/json", media == "application/x-ndjson":
-		return p.jsonInsteadOfStream(res)
 	}
 	return &llm.Error{Class: llm.ClassProtocol, Provider: p.o.Name, Status: res.StatusCode,
 		Message: "answered " + media + " instead of an event stream: is base_url right?"}

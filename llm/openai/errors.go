@@ -73,10 +73,9 @@ func (p *Provider) inBandError(err error, model string) error {
 	return e
 }
 
-// jsonInsteadOfStream explains a 200 whose body is JSON: an error that lost its
-// status on the way, or a server that cannot stream.
-func (p *Provider) jsonInsteadOfStream(res *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
+// jsonInsteadOfStream explains a 200 whose body is JSON but no answer: an error
+// that lost its status on the way, as a rule.
+func (p *Provider) jsonInsteadOfStream(res *http.Response, body []byte) error {
 	f := parseErrorBody(body)
 	e := &llm.Error{Provider: p.o.Name, Status: res.StatusCode, Code: f.code, Message: p.redact(f.message)}
 	if f.code != "" || f.kind != "" || f.message != "" {
@@ -85,7 +84,7 @@ func (p *Provider) jsonInsteadOfStream(res *http.Response) error {
 		return e
 	}
 	e.Class = llm.ClassProtocol
-	e.Message = "answered JSON instead of an event stream: it seems unable to stream"
+	e.Message = "answered JSON that is neither an answer nor an error: is base_url right?"
 	return e
 }
 

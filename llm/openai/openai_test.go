@@ -3,7 +3,11 @@ package openai_test
 import (
 	"context"
 	"errors"
+	"flag"
+	"fmt"
+	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -21,6 +25,7 @@ type result struct {
 	text, reasoning string
 	attempts        []llm.Attempt
 	response        *llm.Response
+	limit           *llm.RateLimit
 	err             error
 	took            time.Duration
 }
@@ -35,6 +40,9 @@ func read(ctx context.Context, p llm.Provider, req llm.Request) result {
 		}
 		r.text += d.Text
 		r.reasoning += d.Reasoning
+		if d.RateLimit != nil {
+			r.limit = d.RateLimit
+		}
 		if d.Attempt != nil {
 			r.attempts = append(r.attempts, *d.Attempt)
 		}
@@ -107,6 +115,48 @@ func TestWireQuirks(t *testing.T) {
 		})
 	}
 }
+
+// The table of all quirks and what becomes of them is in testdata, for people to
+// read: go test ./llm/openai -run Golden -update.
+func TestWireGolden(t *testing.T) {
+	var out strings.Builder
+	for _, q := range append(llmsim.Quirks(), llmsim.Refusals()...) {
+		withModel(t, llmsim.Options{}, nil, func(t *testing.T, sim *llmsim.Server, p *openai.Provider) {
+			sim.Enqueue(q.Play("Hello, this is the answer."))
+			r := read(t.Context(), p, hello)
+			fmt.Fprintf(&out, "%-38s", q.Name)
+			if r.err != nil {
+				e, _ := errors.AsType[*llm.Error](r.err)
+				fmt.Fprintf(&out, "%s after %v, %d bytes of text\n", e.Class, r.took.Round(time.Second), len(r.text))
+				return
+			}
+			u := r.response.Usage
+			fmt.Fprintf(&out, "whole, %q, %d in (%d cached), %d out (%d reasoning)", r.response.FinishReason,
+				u.InputTokens, u.CachedInputTokens, u.OutputTokens, u.ReasoningTokens)
+			if u.Estimated {
+				out.WriteString(", estimated")
+			}
+			if r.limit != nil {
+				fmt.Fprintf(&out, ", left %d requests and %d tokens", r.limit.Requests.Remaining, r.limit.Tokens.Remaining)
+			}
+			if n := len(sim.Requests()); n > 1 {
+				fmt.Fprintf(&out, ", %d requests", n)
+			}
+			out.WriteString("\n")
+		})
+	}
+	const file = "testdata/wire.golden"
+	if *update {
+		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want, err := os.ReadFile(file); err != nil || string(want) != out.String() {
+		t.Errorf("%s differs (%v); got:\n%s", file, err, out.String())
+	}
+}
+
+var update = flag.Bool("update", false, "write the golden files")
 
 // learned names the refusals that are cured by leaving the parameter out; the
 // simulator answers the second request well.
@@ -207,6 +257,28 @@ func TestClocks(t *testing.T) {
 				t.Errorf("%q, %v", r.text, r.err)
 			}
 		})
+	})
+}
+
+// The clock for connecting runs out before that for the first token, and the
+// class says that nobody was there.
+func TestConnectTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memnet.Listen() // takes connections, and never says a word of TLS
+		transport := openai.Transport(5 * time.Second)
+		transport.DialContext = l.DialContext
+		var accepted net.Conn
+		done := make(chan struct{})
+		go func() { defer close(done); accepted, _ = l.Accept() }()
+		p, err := openai.New(openai.Options{BaseURL: "https://sim.test/v1", Model: "m", Transport: transport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := read(t.Context(), p, hello); llm.ClassOf(r.err) != llm.ClassConnect || r.took != 5*time.Second {
+			t.Errorf("%v after %v, want class connect after 5 s", r.err, r.took)
+		}
+		<-done
+		accepted.Close()
 	})
 }
 
