@@ -68,7 +68,7 @@ func (b *Bot) handleInteraction(ctx context.Context, in interaction) error {
 
 // whisper says something that only one person sees.
 func (b *Bot) whisper(ctx context.Context, channelID, userID, threadTS, text string) {
-	err := b.insist(ctx, methodEphemeral, channelID, func(ctx context.Context) error {
+	err := b.insist(ctx, call{method: methodEphemeral, rank: rankMust}, func(ctx context.Context) error {
 		opts := []slack.MsgOption{slack.MsgOptionText(text, false), slack.MsgOptionParse(false)}
 		if threadTS != "" {
 			opts = append(opts, slack.MsgOptionTS(threadTS))
@@ -84,7 +84,7 @@ func (b *Bot) whisper(ctx context.Context, channelID, userID, threadTS, text str
 // setStatus shows "<bot> <status>" in the thread; "" takes it away. It is
 // decoration: a failure costs nothing.
 func (b *Bot) setStatus(ctx context.Context, key storage.ConversationKey, status string) error {
-	err := b.attempt(ctx, methodSetStatus, func(ctx context.Context) error {
+	err := b.attempt(ctx, call{method: methodSetStatus}, func(ctx context.Context) error {
 		return b.api.SetAssistantThreadsStatusContext(ctx, slack.AssistantThreadsSetStatusParameters{
 			ChannelID: key.ChannelID, ThreadTS: key.ThreadTS, Status: status})
 	})

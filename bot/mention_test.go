@@ -63,24 +63,23 @@ func TestMention(t *testing.T) {
 	}
 }
 
-// At most one write a second for each reply, however fast the model is.
-func TestReplyWritesAtMostOnceASecond(t *testing.T) {
-	for _, noStreaming := range []bool{false, true} {
+// A reply is written a few times a second at the most, however fast the model is.
+func TestReplyRestsBetweenWrites(t *testing.T) {
+	for method, rest := range map[string]time.Duration{methodAppend: 300 * time.Millisecond, methodUpdate: 700 * time.Millisecond} {
 		inWorld(t, func(_ *world, s *slacksim.Options, m *llmsim.Options) {
-			s.NoStreaming = noStreaming
+			s.NoStreaming = method == methodUpdate
 			m.Answer = script(strings.Repeat("word ", 400))
 		}, func(w *world) {
 			ts := w.post(ann, general, "", "@bobbin go")
 			w.answered(general, ts, 1)
-			var last time.Time
-			for _, c := range w.slack.Calls() {
-				if c.Method != methodAppend && c.Method != methodUpdate {
-					continue
+			writes := w.calls(method)
+			for i := 1; i < len(writes)-1; i++ { // the last one does not wait
+				if gap := writes[i].At.Sub(writes[i-1].At); gap < rest {
+					t.Errorf("%s: two writes %v apart", method, gap)
 				}
-				if gap := c.At.Sub(last); gap < time.Second-10*time.Millisecond && c.Args["blocks"] == "" {
-					t.Errorf("two writes %v apart", gap)
-				}
-				last = c.At
+			}
+			if len(writes) < 15 {
+				t.Errorf("%s: %d writes in 20 s of an empty workspace", method, len(writes))
 			}
 		})
 	}

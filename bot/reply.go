@@ -13,8 +13,13 @@ import (
 )
 
 const (
-	// writeEvery is the shortest time between two writes of one reply.
-	writeEvery = time.Second
+	// The shortest time between two writes of one reply, to a stream and by
+	// edits. The pacer makes it longer when there is less room.
+	appendEvery = 300 * time.Millisecond
+	updateEvery = 700 * time.Millisecond
+	// statusEvery is how often the status line is set again: it goes out by
+	// itself after two minutes.
+	statusEvery = time.Minute
 	// checkpointEvery is how often the text so far is stored.
 	checkpointEvery = 5 * time.Second
 	// streamLife is when a native stream is closed and edited on: Slack ends
@@ -35,6 +40,7 @@ type reply struct {
 	b     *Bot
 	lease storage.Lease
 	turn  storage.Turn // as stored
+	seat  *seat        // at the pacer
 
 	parts      []*part // being written, in order
 	spare      []*part // messages of an earlier attempt, to be used again
@@ -42,11 +48,13 @@ type reply struct {
 	noEdits    bool // Slack lets nobody edit any more: hold the text until it is whole
 	reposted   bool // a deleted message was replaced, which happens once
 
-	statusShown bool // and not cleared by a message
+	statusShown bool   // and not cleared by a message
+	shown       string // the status that is shown while there is no text
 
 	mu      sync.Mutex
 	latest  string
-	status  string // to be shown
+	since   time.Time // since when there is text that is not shown; zero: there is none
+	status  string    // to be shown
 	voided  bool
 	kick    chan struct{}
 	stopped chan struct{}
@@ -64,8 +72,9 @@ type part struct {
 	unsure bool   // a post whose outcome is unknown: look before posting again
 }
 
+// newReply takes a seat at the pacer; leave gives it back.
 func (b *Bot) newReply(lease storage.Lease, turn storage.Turn) *reply {
-	r := &reply{b: b, lease: lease, turn: turn, checkpoint: time.Now(),
+	r := &reply{b: b, lease: lease, turn: turn, seat: b.pacer.sit(), checkpoint: time.Now(),
 		kick: make(chan struct{}, 1), stopped: make(chan struct{}), done: make(chan struct{})}
 	for _, p := range turn.Parts {
 		if p.TS != "" {
@@ -74,6 +83,8 @@ func (b *Bot) newReply(lease storage.Lease, turn storage.Turn) *reply {
 	}
 	return r
 }
+
+func (r *reply) leave() { r.seat.leave() }
 
 // start begins writing. ctx ends with the turn. settle must be called.
 func (r *reply) start(ctx context.Context) {
@@ -88,6 +99,9 @@ func (r *reply) start(ctx context.Context) {
 func (r *reply) show(text string) {
 	r.mu.Lock()
 	r.latest = text
+	if r.since.IsZero() {
+		r.since = time.Now()
+	}
 	r.mu.Unlock()
 	r.wake()
 }
@@ -136,12 +150,18 @@ func (r *reply) wake() {
 }
 
 func (r *reply) run(ctx context.Context) {
-	// The first text is written at once, later ones when the pace allows.
-	pace := time.NewTimer(0)
-	defer pace.Stop()
+	rest := time.NewTimer(0) // the first text is written at once
+	defer rest.Stop()
+	refresh := time.NewTicker(statusEvery)
+	defer refresh.Stop()
 	for {
 		select {
 		case <-r.kick:
+		case <-refresh.C:
+			if r.shown != "" {
+				r.say(r.shown)
+			}
+			continue
 		case <-r.stopped:
 			return
 		}
@@ -150,12 +170,12 @@ func (r *reply) run(ctx context.Context) {
 			continue
 		}
 		select {
-		case <-pace.C:
+		case <-rest.C:
 		case <-r.stopped:
 			return
 		}
-		err := r.write(ctx, r.take(), false)
-		pace.Reset(writeEvery)
+		err := r.writeInTurn(ctx)
+		rest.Reset(r.gap())
 		switch {
 		case err == nil:
 		case fatal(err):
@@ -170,6 +190,51 @@ func (r *reply) run(ctx context.Context) {
 	}
 }
 
+// writeInTurn waits until the pacer grants the next call and only then takes the
+// text, so that the newest is shown.
+func (r *reply) writeInTurn(ctx context.Context) error {
+	if r.seat.granted == "" {
+		method := r.nextMethod()
+		if method == "" {
+			r.say("is writing…")
+			r.writeStatus(ctx)
+			return nil // looked at again with the next text
+		}
+		r.mu.Lock()
+		c := call{method: method, channel: r.turn.Key.ChannelID, rank: rankMore, since: r.since, seat: r.seat}
+		r.mu.Unlock()
+		if len(r.parts) == 0 {
+			c.rank = rankFirst
+		}
+		if err := r.b.pacer.wait(ctx, c); err != nil {
+			return err
+		}
+		r.seat.granted = method
+	}
+	return r.write(ctx, r.take(), false)
+}
+
+// nextMethod is what the next text will be written with, or "" if there is no
+// room for showing unfinished text at all.
+func (r *reply) nextMethod() string {
+	n := len(r.parts)
+	switch {
+	case n == 0 && len(r.spare) == 0, n > 0 && r.parts[n-1].ts == "":
+		return r.seat.open(r.b.streams(r.turn.Key.ChannelID))
+	case n > 0 && r.parts[n-1].stream && time.Since(r.parts[n-1].opened) < streamLife:
+		return methodAppendStream
+	}
+	return methodUpdate
+}
+
+// gap is the shortest time to the next write.
+func (r *reply) gap() time.Duration {
+	if n := len(r.parts); n > 0 && r.parts[n-1].stream {
+		return appendEvery
+	}
+	return updateEvery
+}
+
 // writeStatus shows the newest status line. It is left out once a message
 // shows text: Slack clears the status with the reply's first message, and one
 // set later would stay.
@@ -178,11 +243,14 @@ func (r *reply) writeStatus(ctx context.Context) {
 	status := r.status
 	r.status = ""
 	r.mu.Unlock()
+	if len(r.parts) > 0 || len(r.spare) > 0 {
+		r.shown = "" // nothing to set again
+	}
 	if status == "" || len(r.parts) > 0 || len(r.spare) > 0 {
 		return
 	}
 	if err := r.b.setStatus(ctx, r.turn.Key, status); err == nil {
-		r.statusShown = true
+		r.statusShown, r.shown = true, status
 	}
 }
 
@@ -201,6 +269,7 @@ func (r *reply) take() string {
 		r.spare = append(r.parts, r.spare...)
 		r.parts = nil
 	}
+	r.since = time.Time{}
 	return r.latest
 }
 
@@ -231,6 +300,10 @@ func (r *reply) finish(ctx context.Context, text string, blocks ...slack.Block) 
 func (r *reply) mark(ctx context.Context, text string, blocks ...slack.Block) error {
 	r.take()
 	err := r.write(ctx, text, true, blocks...)
+	if code := refusalCode(err); code != "" && !fatal(err) && !strings.Contains(code, "block") && sleep(ctx, time.Second) == nil {
+		r.b.log.Warn("last write refused, trying again", "turn", r.turn.ID, "err", err)
+		err = r.write(ctx, text, true, blocks...)
+	}
 	if refusalCode(err) != "" && !fatal(err) && len(blocks) > 0 {
 		r.b.log.Warn("last write refused, trying without buttons", "turn", r.turn.ID, "err", err)
 		err = r.write(ctx, text, true)
@@ -257,7 +330,7 @@ func (r *reply) write(ctx context.Context, text string, final bool, blocks ...sl
 		if full {
 			end = p.start + cutAt(text[p.start:], partLimit)
 		}
-		w := write{final: final, seal: full || final}
+		w := write{final: final, seal: full || final, last: final && !full}
 		w.body = slice(text, p.start, end, w.seal || !p.stream)
 		if !full && final {
 			w.blocks = blocks
@@ -277,7 +350,16 @@ type write struct {
 	body   string
 	seal   bool // nothing will be added to this message
 	final  bool // the answer is whole: the call must be made
+	last   bool // and nothing of it is left after this
 	blocks []slack.Block
+}
+
+// rank is that of the last write, or else what is given.
+func (w write) rank(other rank) rank {
+	if w.last {
+		return rankFinal
+	}
+	return other
 }
 
 // current returns the part that the end of text belongs to.
@@ -316,6 +398,7 @@ func (r *reply) put(ctx context.Context, p *part, w write) error {
 		// Whatever went wrong with the stream, an edit puts the text right,
 		// and nothing may be appended to a text that is not known.
 		p.sent = ""
+		r.seat.endsWith(methodUpdate)
 		r.b.log.Info("native stream left for edits", "turn", r.turn.ID, "err", err)
 		return r.edit(ctx, p, w)
 	default:
@@ -346,6 +429,7 @@ func (r *reply) extend(ctx context.Context, p *part, w write) error {
 
 // edit replaces the text of a message, after closing its stream.
 func (r *reply) edit(ctx context.Context, p *part, w write) error {
+	r.seat.endsWith(methodUpdate)
 	if p.stream {
 		if err := r.b.endStream(ctx, r.target(p), w.final); err != nil {
 			return err
@@ -481,7 +565,7 @@ func (r *reply) number(p *part) int {
 }
 
 func (r *reply) target(p *part) target {
-	return target{turn: r.turn, ts: p.ts, number: r.number(p)}
+	return target{turn: r.turn, ts: p.ts, number: r.number(p), seat: r.seat}
 }
 
 // journalError is a failure to store what happens to the reply. Nothing more

@@ -40,13 +40,13 @@ var (
 	errUnknown = errors.New("outcome unknown")
 )
 
-// attempt makes a call once if there is room for it. Its error is errNotNow,
-// errUnknown (wrapped), or Slack's refusal.
-func (b *Bot) attempt(ctx context.Context, method string, call func(context.Context) error) error {
-	if !b.pacer.try(method) {
+// attempt makes a call once if there is room for it, or if its seat has waited
+// for the room. Its error is errNotNow, errUnknown (wrapped), or Slack's refusal.
+func (b *Bot) attempt(ctx context.Context, c call, do func(context.Context) error) error {
+	if !c.seat.use(c.method) && !b.pacer.try(c.method) {
 		return errNotNow
 	}
-	err := b.once(ctx, method, call)
+	err := b.once(ctx, c.method, do)
 	if _, limited := errors.AsType[*slack.RateLimitedError](err); limited {
 		return errNotNow
 	}
@@ -55,12 +55,14 @@ func (b *Bot) attempt(ctx context.Context, method string, call func(context.Cont
 
 // insist waits for room and makes the call, again after each 429. Its error is
 // errUnknown (wrapped), Slack's refusal, or ctx's.
-func (b *Bot) insist(ctx context.Context, method, channelID string, call func(context.Context) error) error {
+func (b *Bot) insist(ctx context.Context, c call, do func(context.Context) error) error {
 	for {
-		if err := b.pacer.wait(ctx, method, channelID); err != nil {
-			return err
+		if !c.seat.use(c.method) {
+			if err := b.pacer.wait(ctx, c); err != nil {
+				return err
+			}
 		}
-		err := b.once(ctx, method, call)
+		err := b.once(ctx, c.method, do)
 		if _, limited := errors.AsType[*slack.RateLimitedError](err); !limited {
 			return err
 		}
@@ -69,15 +71,15 @@ func (b *Bot) insist(ctx context.Context, method, channelID string, call func(co
 
 // repeat insists on a call that may safely be made twice, through lost
 // responses and server errors, for finalPatience.
-func (b *Bot) repeat(ctx context.Context, method, channelID string, call func(context.Context) error) error {
+func (b *Bot) repeat(ctx context.Context, c call, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, finalPatience)
 	defer cancel()
 	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
-		err := b.insist(ctx, method, channelID, call)
+		err := b.insist(ctx, c, do)
 		if !errors.Is(err, errUnknown) {
 			return err
 		}
-		b.log.Warn("slack call failed, trying again", "method", method, "err", err)
+		b.log.Warn("slack call failed, trying again", "method", c.method, "err", err)
 		if sleep(ctx, pause) != nil {
 			return err
 		}
@@ -87,7 +89,7 @@ func (b *Bot) repeat(ctx context.Context, method, channelID string, call func(co
 // once makes a call and sorts its error: a 429 freezes the method, anything
 // that may have happened on Slack's side is errUnknown. A write that has begun is
 // not broken off when ctx ends, because its outcome would be unknown too.
-func (b *Bot) once(ctx context.Context, method string, call func(context.Context) error) error {
+func (b *Bot) once(ctx context.Context, method string, do func(context.Context) error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -100,7 +102,7 @@ func (b *Bot) once(ctx context.Context, method string, call func(context.Context
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := call(ctx)
+	err := do(ctx)
 	if err == nil {
 		return nil
 	}

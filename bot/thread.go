@@ -36,7 +36,7 @@ func (b *Bot) unseen(ctx context.Context, turn storage.Turn, history storage.His
 		Oldest: oldest, Latest: turn.TS, Inclusive: true, Limit: 200}
 	var messages []slack.Message
 	for more := true; more; {
-		err := b.insist(ctx, methodReplies, turn.Key.ChannelID, func(ctx context.Context) (err error) {
+		err := b.insist(ctx, call{method: methodReplies, rank: rankMust}, func(ctx context.Context) (err error) {
 			var page []slack.Message
 			page, more, params.Cursor, err = b.api.GetConversationRepliesContext(ctx, &params)
 			messages = append(messages, page...)
@@ -90,7 +90,7 @@ func (b *Bot) nameOf(ctx context.Context, userID string) string {
 		return n.text
 	}
 	n = name{userID, time.Now().Add(time.Minute)} // a failure is asked again soon
-	err := b.attempt(ctx, methodUserInfo, func(ctx context.Context) error {
+	err := b.attempt(ctx, call{method: methodUserInfo}, func(ctx context.Context) error {
 		u, err := b.api.GetUserInfoContext(ctx, userID)
 		if err != nil {
 			return err

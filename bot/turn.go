@@ -34,14 +34,13 @@ func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Tur
 		return nil
 	}
 	r := b.newReply(lease, turn)
+	defer r.leave()
 	switch {
 	case turn.State == storage.StateFinal:
 		return b.deliver(ctx, r, turn.Answer, b.feedbackBlocks(turn, nil))
 	case turn.Attempt > maxAttempts:
 		return b.interrupt(ctx, r)
 	}
-	b.pacer.replyBegins()
-	defer b.pacer.replyEnds()
 	r.start(ctx)
 	defer r.settle()
 	r.say("is thinking…")

@@ -11,11 +11,18 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// target names the message a write is for: part number of turn's reply.
+// target names the message a write is for: part number of turn's reply, which
+// has a seat at the pacer.
 type target struct {
 	turn   storage.Turn
 	ts     string
 	number int
+	seat   *seat
+}
+
+// call is a call for the target's message.
+func (t target) call(method string, rank rank) call {
+	return call{method: method, channel: t.turn.Key.ChannelID, rank: rank, seat: t.seat}
 }
 
 // marker names our message in Slack's metadata, which every member can read:
@@ -30,10 +37,13 @@ func (t target) marker() slack.MsgOption {
 }
 
 // post sends p's first text: as a native stream if more will come and the
-// channel takes streams, else as a message.
+// pacer's ladder and the channel allow it, else as a message.
 func (b *Bot) post(ctx context.Context, t target, p *part, w write) error {
 	key := t.turn.Key
-	if !w.seal && b.streams(key.ChannelID) {
+	if !w.seal && t.seat.granted == "" { // the reply goes on in another message
+		t.seat.open(b.streams(key.ChannelID))
+	}
+	if !w.seal && (t.seat.granted == methodStartStream || t.seat.owesStop()) {
 		err := b.startStream(ctx, t, p, w)
 		code := refusalCode(err)
 		switch {
@@ -44,14 +54,17 @@ func (b *Bot) post(ctx context.Context, t target, p *part, w write) error {
 			b.refuseStreams(key.ChannelID, code)
 		}
 	}
-	call := func(ctx context.Context) (err error) {
+	if !w.seal {
+		t.seat.endsWith(methodUpdate)
+	}
+	do := func(ctx context.Context) (err error) {
 		opts := append(body(w), slack.MsgOptionTS(key.ThreadTS), t.marker(),
 			slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
 		_, p.ts, err = b.api.PostMessageContext(ctx, key.ChannelID, opts...)
 		return err
 	}
 	// Never repeated blindly: Slack has no idempotency key for it.
-	if err := b.insist(ctx, methodPost, key.ChannelID, call); err != nil {
+	if err := b.insist(ctx, t.call(methodPost, w.rank(rankMust)), do); err != nil {
 		p.ts = ""
 		return err
 	}
@@ -61,7 +74,7 @@ func (b *Bot) post(ctx context.Context, t target, p *part, w write) error {
 
 func (b *Bot) startStream(ctx context.Context, t target, p *part, w write) error {
 	key := t.turn.Key
-	err := b.attempt(ctx, methodStartStream, func(ctx context.Context) (err error) {
+	err := b.attempt(ctx, t.call(methodStartStream, rankFirst), func(ctx context.Context) (err error) {
 		_, p.ts, err = b.api.StartStreamContext(ctx, key.ChannelID,
 			slack.MsgOptionTS(key.ThreadTS),
 			// Needed in channels, and seen to be needed in direct messages.
@@ -79,7 +92,7 @@ func (b *Bot) startStream(ctx context.Context, t target, p *part, w write) error
 }
 
 func (b *Bot) appendStream(ctx context.Context, t target, text string) error {
-	return b.attempt(ctx, methodAppendStream, func(ctx context.Context) error {
+	return b.attempt(ctx, t.call(methodAppendStream, rankMore), func(ctx context.Context) error {
 		_, _, err := b.api.AppendStreamContext(ctx, t.turn.Key.ChannelID, t.ts, textChunk(text))
 		return err
 	})
@@ -95,7 +108,7 @@ func (b *Bot) stopStream(ctx context.Context, t target, text string, w write) er
 	if len(w.blocks) > 0 {
 		opts = append(opts, slack.MsgOptionBlocks(w.blocks...))
 	}
-	return b.insist(ctx, methodStopStream, t.turn.Key.ChannelID, func(ctx context.Context) error {
+	return b.insist(ctx, t.call(methodStopStream, w.rank(rankMust)), func(ctx context.Context) error {
 		_, _, err := b.api.StopStreamContext(ctx, t.turn.Key.ChannelID, t.ts, opts...)
 		return err
 	})
@@ -105,33 +118,35 @@ func (b *Bot) stopStream(ctx context.Context, t target, text string, w write) er
 // Whether a refusal matters shows in the edit that follows: a stream that Slack
 // has closed already, or a message that was none, can be edited.
 func (b *Bot) endStream(ctx context.Context, t target, must bool) error {
-	call := func(ctx context.Context) error {
+	do := func(ctx context.Context) error {
 		_, _, err := b.api.StopStreamContext(ctx, t.turn.Key.ChannelID, t.ts, t.marker())
 		if code := refusalCode(err); code != "" && code != "ratelimited" && code != "rate_limited" && !fatal(err) {
 			return nil
 		}
 		return err
 	}
+	c := t.call(methodStopStream, rankMust)
 	if must {
-		return b.repeat(ctx, methodStopStream, t.turn.Key.ChannelID, call)
+		return b.repeat(ctx, c, do)
 	}
-	return b.attempt(ctx, methodStopStream, call)
+	return b.attempt(ctx, c, do)
 }
 
 // update replaces a message's text.
 func (b *Bot) update(ctx context.Context, t target, w write) error {
-	call := func(ctx context.Context) error {
+	do := func(ctx context.Context) error {
 		_, _, _, err := b.api.UpdateMessageContext(ctx, t.turn.Key.ChannelID, t.ts, append(body(w), t.marker())...)
 		return err
 	}
+	c := t.call(methodUpdate, w.rank(rankMore))
 	if w.final {
-		return b.repeat(ctx, methodUpdate, t.turn.Key.ChannelID, call)
+		return b.repeat(ctx, c, do)
 	}
-	return b.attempt(ctx, methodUpdate, call)
+	return b.attempt(ctx, c, do)
 }
 
 func (b *Bot) deleteMessage(ctx context.Context, channelID, ts string) error {
-	err := b.repeat(ctx, methodDelete, channelID, func(ctx context.Context) error {
+	err := b.repeat(ctx, call{method: methodDelete, rank: rankMust}, func(ctx context.Context) error {
 		_, _, err := b.api.DeleteMessageContext(ctx, channelID, ts)
 		return err
 	})
@@ -234,7 +249,7 @@ func (b *Bot) replies(ctx context.Context, key storage.ConversationKey, oldest s
 		Oldest: oldest, Inclusive: true, Limit: 200, IncludeAllMetadata: true}
 	var all []slack.Message
 	for {
-		err := b.repeat(ctx, methodReplies, key.ChannelID, func(ctx context.Context) error {
+		err := b.repeat(ctx, call{method: methodReplies, rank: rankMust}, func(ctx context.Context) error {
 			page, more, cursor, err := b.api.GetConversationRepliesContext(ctx, &params)
 			if err != nil {
 				return err
