@@ -13,7 +13,8 @@ type BreakerOptions struct {
 	// calls, or a dead provider would get each of the first calls several times.
 	Failures int
 	// Open is the longest time without a trial. The first pause is 5 s and
-	// doubles with each failed trial. 0 means 60 s.
+	// doubles with each failed trial. A longer Retry-After is waited out. 0
+	// means 60 s.
 	Open time.Duration
 	// Lease is how long a trial may stay without a verdict before another one
 	// is admitted. 0 means 30 s.
@@ -98,7 +99,7 @@ func (p *BreakerProvider) Stream(ctx context.Context, req Request) iter.Seq2[Del
 				p.failed(ctx, permit, err)
 			case d.Response != nil:
 				permit.done(ctx, nil, success)
-			case d.Visible():
+			case d.payload():
 				permit.begins(ctx)
 			case d.Attempt != nil:
 				permit.attempted(ctx, d.Attempt.Err)

@@ -116,7 +116,7 @@ func (b *breaker) try(now time.Time, model string) (*permit, *change) {
 	return &permit{b: b, model: model, generation: b.generation}, c
 }
 
-// begins reports visible text. The first ends a trial: waiting for the end of a
+// begins reports text or reasoning. The first ends a trial: waiting for the end of a
 // long answer would keep everybody away from a provider that has recovered. The
 // count of failures stays until an answer is whole, or a provider that always
 // breaks off would never be paused.

@@ -42,9 +42,13 @@ func (t *ThrottleProvider) enter(now time.Time, req Request) (*ticket, error) {
 	t.queue.push(tick)
 	t.dispatch(now)
 	if place := t.queue.position(tick); place > 0 {
-		if wait := t.timeTo(now, place); wait > t.o.MaxWait {
+		wait := t.timeTo(now, place)
+		if tokens := t.tokens.wait(now, tick.tokens); place == 1 && tokens != untilRelease {
+			wait = max(wait, tokens)
+		}
+		if wait > t.o.MaxWait {
 			t.queue.remove(tick)
-			return nil, t.refuse(wait, "its requests a minute are used up")
+			return nil, t.refuse(wait, "its requests or tokens a minute are used up")
 		}
 	}
 	return tick, nil
@@ -155,7 +159,9 @@ func (t *ThrottleProvider) release(g grant, used int) {
 func (t *ThrottleProvider) told(r RateLimit, tokens int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.pace.told(time.Now(), r, tokens)
+	now := time.Now()
+	t.pace.told(now, r, tokens)
+	t.dispatch(now)
 }
 
 // learnedLimit is the least, in requests a minute, that is halved when a

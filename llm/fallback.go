@@ -3,6 +3,7 @@ package llm
 import (
 	"context"
 	"iter"
+	"math/rand/v2"
 	"strings"
 	"time"
 )
@@ -35,7 +36,7 @@ type FallbackOptions struct {
 //
 // If all of them say when to come back (a breaker's pause, a queue, a
 // Retry-After) and the first of these moments is within the promise, Fallback
-// waits for it and asks them all once more.
+// waits for it, and a little, and asks them all again: three times at the most.
 //
 // Fallback panics if called without a provider.
 func Fallback(providers []Provider, o FallbackOptions) Provider {
@@ -75,6 +76,11 @@ func (f *fallback) Stream(ctx context.Context, req Request) iter.Seq2[Delta, err
 	}
 }
 
+const (
+	maxRounds = 4
+	minPause  = 250 * time.Millisecond // whoever was refused together shall not return together
+)
+
 // search is the way of one request through the providers.
 type search struct {
 	f        *fallback
@@ -82,19 +88,22 @@ type search struct {
 	yield    func(Delta, error) bool
 	deadline time.Time // by which an answer has to begin
 
-	first     *Error // why the first provider did not answer
-	last      *Error // why the one before did not
-	worst     *Error // what to report if nobody does
-	soonest   time.Duration
+	first     *Error        // why the first provider did not answer
+	last      *Error        // why the one before did not
+	worst     *Error        // what to report if nobody does
+	soonest   time.Duration // until one of them may be asked again
+	allWait   bool          // each has said when
+	rounds    int
 	shown     bool // text that nobody has voided yet
 	restarted bool
 }
 
 // round asks each provider once. It returns true if the stream is over.
 func (s *search) round(ctx context.Context) (over bool) {
-	s.soonest = 0
-	for i := range s.f.providers {
-		if i > 0 && !s.turnTo(ctx, i) {
+	s.soonest, s.allWait = 0, true
+	s.rounds++
+	for i, before := 0, 0; ; {
+		if i > 0 && !s.turnTo(ctx, before, i) {
 			return true
 		}
 		e, over := s.ask(ctx, i)
@@ -109,10 +118,12 @@ func (s *search) round(ctx context.Context) (over bool) {
 		if s.worst == nil || e.Class != ClassLocal {
 			s.worst = e
 		}
+		s.allWait = s.allWait && e.RetryAfter > 0
 		if e.RetryAfter > 0 && (s.soonest == 0 || e.RetryAfter < s.soonest) {
 			s.soonest = e.RetryAfter
 		}
-		if ctx.Err() != nil || s.restarted || !s.mayMoveOn(e, i) {
+		next := s.after(e, i)
+		if ctx.Err() != nil || s.restarted || next == 0 {
 			var err error = e
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
@@ -120,22 +131,34 @@ func (s *search) round(ctx context.Context) (over bool) {
 			s.yield(Delta{}, err)
 			return true
 		}
+		if next == len(s.f.providers) {
+			return false
+		}
+		i, before = next, i
 	}
-	return false
 }
 
-// mayMoveOn decides whether another provider is asked after provider i.
-func (s *search) mayMoveOn(e *Error, i int) bool {
+// after returns the provider to ask after i, the number of them if i was the
+// last, or 0 if e is not to be answered by another one.
+func (s *search) after(e *Error, i int) int {
 	if e.Class == ClassContext {
 		windows := s.f.o.ContextWindows
-		return i+1 < len(windows) && windows[i] > 0 && windows[i+1] > windows[i]
+		for j := i + 1; j < len(windows) && windows[i] > 0; j++ {
+			if windows[j] > windows[i] {
+				return j
+			}
+		}
+		return 0
 	}
-	return policies[e.Class].fallback
+	if !policies[e.Class].fallback {
+		return 0
+	}
+	return i + 1
 }
 
 // turnTo announces provider i.
-func (s *search) turnTo(ctx context.Context, i int) bool {
-	from, to := s.f.providers[i-1].Name(), s.f.providers[i].Name()
+func (s *search) turnTo(ctx context.Context, before, i int) bool {
+	from, to := s.f.providers[before].Name(), s.f.providers[i].Name()
 	record(ctx, s.f.o.Recorder, Event{Switch: &Switch{From: from, To: to, Class: s.last.Class, Restart: s.shown}})
 	return s.yield(Delta{Progress: &Progress{Stage: StageFallback, Provider: to}}, nil)
 }
@@ -153,8 +176,10 @@ func (s *search) ask(ctx context.Context, i int) (e *Error, over bool) {
 	defer cancel(nil)
 	late := time.AfterFunc(share, func() { cancel(ErrTooLate) })
 	defer late.Stop()
+	alive := false
 	visible, err, stopped := relay(p.Stream(ctx, req), func(d Delta, err error) bool {
 		if d.payload() {
+			alive = true
 			late.Stop()
 		}
 		if s.shown && !s.restarted && (d.Visible() || d.Response != nil) {
@@ -165,7 +190,7 @@ func (s *search) ask(ctx context.Context, i int) (e *Error, over bool) {
 				return false
 			}
 		}
-		if d.Response != nil && s.first != nil {
+		if d.Response != nil && s.first != nil && i > 0 {
 			r := *d.Response
 			r.Instead = s.first
 			d.Response = &r
@@ -175,10 +200,10 @@ func (s *search) ask(ctx context.Context, i int) (e *Error, over bool) {
 	if stopped || err == nil {
 		return nil, true
 	}
-	if visible && !s.shown {
-		s.shown = true
+	if alive && !s.shown {
 		s.deadline = time.Now().Add(s.f.o.Within)
 	}
+	s.shown = s.shown || visible
 	e = asError(err, p)
 	if e.Class == ClassCancelled && isTooLate(ctx) {
 		e = &Error{Class: ClassTimeout, Provider: p.Name(), Model: req.Model, Err: ErrTooLate,
@@ -197,16 +222,17 @@ func (s *search) share(left int) time.Duration {
 // soon enough. It returns false if the stream is over.
 func (s *search) wait(ctx context.Context) bool {
 	wait := s.soonest
-	if s.shown || wait <= 0 || time.Now().Add(wait+s.f.o.Reserve).After(s.deadline) {
+	again := wait + minPause + rand.N(minPause)
+	if s.shown || !s.allWait || wait <= 0 || s.rounds >= maxRounds || time.Now().Add(wait+s.f.o.Reserve).After(s.deadline) {
 		e := *s.worst
 		e.RetryAfter = wait // whoever is back first will do
 		s.yield(Delta{}, &e)
 		return false
 	}
-	if !s.yield(Delta{Progress: &Progress{Stage: StageQueued, Provider: s.f.Name(), Wait: wait}}, nil) {
+	if !s.yield(Delta{Progress: &Progress{Stage: StageQueued, Provider: s.f.Name(), Wait: again}}, nil) {
 		return false
 	}
-	if err := sleep(ctx, wait); err != nil {
+	if err := sleep(ctx, again); err != nil {
 		s.yield(Delta{}, err)
 		return false
 	}

@@ -26,6 +26,7 @@ const (
 	cutTo         = 0.5
 	minShare      = 1.0 / 16
 	regainAMinute = 0.05
+	cutEvery      = 10 * time.Second // a share is not halved more often
 )
 
 // refused takes in a refusal of a request that was granted at the given time.
@@ -36,7 +37,7 @@ func (p *pace) refused(now, granted time.Time, e *Error) (halved bool) {
 			p.gate = until
 		}
 	}
-	if e.Class != ClassRate || granted.Before(p.last429) {
+	if e.Class != ClassRate || granted.Before(p.last429) || !p.last429.IsZero() && now.Sub(p.last429) < cutEvery {
 		return false
 	}
 	before := p.last429
@@ -68,7 +69,7 @@ func (p *pace) told(now time.Time, r RateLimit, tokens int) {
 		}
 		gap := q.Reset
 		if need < q.Remaining {
-			gap = q.Reset * time.Duration(need) / time.Duration(q.Remaining)
+			gap = time.Duration(float64(q.Reset) * float64(need) / float64(q.Remaining))
 		}
 		if gap > p.gap {
 			p.gap, p.gapUntil = gap, now.Add(q.Reset)

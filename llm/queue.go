@@ -102,7 +102,7 @@ func (u *queuer) serve(turn uint64) {
 func (q *fairQueue) end(name string) {
 	u := q.find(name)
 	u.running--
-	q.forget(u)
+	q.forget()
 }
 
 // remove takes out a ticket whose owner gave up.
@@ -111,14 +111,18 @@ func (q *fairQueue) remove(t *ticket) {
 	i := slices.Index(u.tickets, t)
 	u.tickets = slices.Delete(u.tickets, i, i+1)
 	q.waiting--
-	q.forget(u)
+	q.forget()
 }
 
-func (q *fairQueue) forget(u *queuer) {
-	if u.running == 0 && len(u.tickets) == 0 {
-		q.users = slices.DeleteFunc(q.users, func(v *queuer) bool { return v == u })
+// forget drops who neither waits nor has something running, once nobody waits:
+// somebody who asks one question after the other must not pass for new each time.
+func (q *fairQueue) forget() {
+	if q.waiting == 0 || len(q.users) > maxRemembered {
+		q.users = slices.DeleteFunc(q.users, func(u *queuer) bool { return u.running == 0 && len(u.tickets) == 0 })
 	}
 }
+
+const maxRemembered = 10_000
 
 // position is the place of t, 1 being next, if nobody else comes and nothing
 // that runs ends; 0 if t does not wait. It plays the turns that go before t.

@@ -16,8 +16,8 @@ type RetryOptions struct {
 	// Base and Cap shape the back-off: the n-th wait is random between 0 and
 	// min(Cap, Base·2^n). 0 means 500 ms and 4 s.
 	Base, Cap time.Duration
-	// Within is the wall-clock bound: no attempt starts later than this after
-	// the first one. 0 means 3 s, which leaves a fallback its turn within the
+	// Within is the wall-clock bound: no attempt is made ready later than this
+	// after the first one; it may wait for its turn at a Throttle then. 0 means 3 s, which leaves a fallback its turn within the
 	// 30 s that a person is promised an answer in.
 	Within time.Duration
 	// Recorder is told of retries that the budget did not allow.

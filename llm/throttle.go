@@ -154,8 +154,15 @@ func (t *ThrottleProvider) await(ctx context.Context, req Request, yield func(De
 		return g, err, false
 	}
 	g = grant{tick.user, tick.tokens, begun}
+	settled := false
+	defer func() {
+		if !settled && !t.leave(tick) { // the consumer panicked
+			t.release(g, 0)
+		}
+	}()
 	select {
 	case <-tick.granted:
+		settled = true
 		return g, nil, false
 	default:
 	}
@@ -173,6 +180,7 @@ func (t *ThrottleProvider) await(ctx context.Context, req Request, yield func(De
 		if !stopped {
 			select {
 			case <-tick.granted:
+				settled = true
 				g.at = time.Now()
 				return g, nil, false
 			case <-news.C:
@@ -188,6 +196,7 @@ func (t *ThrottleProvider) await(ctx context.Context, req Request, yield func(De
 				err, outcome = t.refuse(max(eta, time.Second), "no place within "+t.o.MaxWait.String()), string(ClassLocal)
 			}
 		}
+		settled = true
 		if t.leave(tick) {
 			return g, err, stopped
 		}

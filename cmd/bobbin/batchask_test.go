@@ -63,7 +63,10 @@ func plain(w *bytes.Buffer) *batchProgress { return newBatchProgress(w, false) }
 // Without a terminal there is a line every 10 s; on one, a bar that goes away.
 func TestBatchProgress(t *testing.T) {
 	// A millisecond more than one: ticks and answers must not fall together.
-	second := scripted(func(context.Context, llm.Request) (string, error) { time.Sleep(1001 * time.Millisecond); return "an answer", nil })
+	second := scripted(func(context.Context, llm.Request) (string, error) {
+		time.Sleep(1001 * time.Millisecond)
+		return "an answer", nil
+	})
 	for _, c := range []struct {
 		name         string
 		progress     func(*bytes.Buffer) *batchProgress

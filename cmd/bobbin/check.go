@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -200,6 +202,12 @@ func listModels(ctx context.Context, p *openai.Provider) ([]string, error) {
 // all the four that everybody meets when they move to another gateway.
 func fixOf(err error, p providerConfig) string {
 	e, _ := errors.AsType[*llm.Error](err)
+	if e != nil && e.Code == llm.EmptyAnswer {
+		return "raise max_output_tokens if the model reasons: thoughts use it up too; else try again"
+	}
+	if e != nil && e.Status == http.StatusNotFound && withoutVersion(p.BaseURL) {
+		return "check base_url: it has no path, and most servers want one, such as " + strings.TrimRight(p.BaseURL, "/") + "/v1"
+	}
 	switch llm.ClassOf(err) {
 	case llm.ClassAuth:
 		return "check api_key, and that it belongs to " + p.BaseURL + ": a key of one provider is refused by another"
@@ -220,10 +228,22 @@ func fixOf(err error, p providerConfig) string {
 		return "top up the account"
 	case llm.ClassRequest:
 		return "check max_output_tokens and temperature against the model's documentation"
+	case llm.ClassContext:
+		return "send less text, or set context_window to what the model reads"
+	case llm.ClassContent:
+		return "the provider's moderation refused the text; word it differently"
+	case llm.ClassTruncated:
+		return "the server, or a proxy before it, broke the answer off; try again"
 	case llm.ClassServer, llm.ClassTransient:
 		return "the provider has a problem of its own; try again, and give it a second provider as fallback"
 	}
 	return "see the provider's documentation"
+}
+
+// withoutVersion reports whether a base URL is nothing but a host.
+func withoutVersion(baseURL string) bool {
+	u, err := url.Parse(baseURL)
+	return err == nil && strings.Trim(u.Path, "/") == ""
 }
 
 // nearest returns up to n of the words that are most like word.

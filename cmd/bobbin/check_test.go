@@ -19,6 +19,7 @@ func runWith(t *testing.T, so llmsim.Options, down llmsim.Down, providerLine str
 	base := sim.Start(loopback(t))
 	sim.SetDown(down)
 	providerLine = strings.ReplaceAll(providerLine, "BASE", base)
+	providerLine = strings.ReplaceAll(providerLine, "ROOT", strings.TrimSuffix(base, "/v1"))
 	path := filepath.Join(t.TempDir(), "bobbin.yaml")
 	if err := os.WriteFile(path, []byte("llm:\n  providers:\n    - {name: sim, "+providerLine+"}\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -46,6 +47,7 @@ func TestCheck(t *testing.T) {
 		{"model not found", "base_url: BASE, api_key: sk-right, model: step-2-chap", llmsim.Down{}, exitFailure, []string{"FAIL  provider sim: step-2-chap is not one of its 4 models", "fix: set model to one of them, such as step-2-chat, step-2-mini"}},
 		{"nobody listens", "base_url: http://127.0.0.1:1/v1, api_key: k, model: m", llmsim.Down{}, exitFailure, []string{"connection refused", "fix: check base_url (http://127.0.0.1:1/v1)"}},
 		{"URL of the method", "base_url: BASE/chat/completions, api_key: k, model: m", llmsim.Down{}, exitUsage, []string{"leave out /chat/completions; use http://127.0.0.1:"}},
+		{"no /v1", "base_url: ROOT, api_key: sk-right, model: step-2-chat", llmsim.Down{}, exitFailure, []string{"404", "fix: check base_url: it has no path, and most servers want one, such as http://127.0.0.1:"}},
 		{"outage", right, llmsim.Down{Status: 503}, exitFailure, []string{"server: 503", "second provider as fallback"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -149,6 +149,9 @@ func (c *config) checkNumbers(m *mistakes, key string, p providerConfig) {
 	if p.ContextWindow > 0 && p.MaxOutputTokens >= p.ContextWindow {
 		m.add(key+".max_output_tokens", "%d leaves no room for a question in a context_window of %d", p.MaxOutputTokens, p.ContextWindow)
 	}
+	if p.Price != nil && (p.Price.Input == 0) != (p.Price.Output == 0) {
+		m.add(key+".price", "input %v and output %v: one of them is missing, and would be counted as free", p.Price.Input, p.Price.Output)
+	}
 	if p.Price != nil {
 		if _, err := p.Price.price(); err != nil {
 			m.add(key+".price", "%v", err)

@@ -24,7 +24,11 @@ func (r *recorder) Record(ctx context.Context, e llm.Event) {
 	case e.Denied != nil:
 		r.log.Warn("not tried again: too many retries already", "provider", e.Denied.Provider, "class", e.Denied.Class)
 	case e.Switch != nil:
-		r.log.Info("asking another provider", "from", e.Switch.From, "to", e.Switch.To, "class", e.Switch.Class, "restart", e.Switch.Restart)
+		level := slog.LevelInfo
+		if e.Switch.Class == llm.ClassLocal {
+			level = slog.LevelDebug // the breaker's line has said so
+		}
+		r.log.Log(ctx, level, "asking another provider", "from", e.Switch.From, "to", e.Switch.To, "class", e.Switch.Class, "restart", e.Switch.Restart)
 	case e.Attempt != nil && e.Attempt.Probe:
 		r.log.Debug("provider probed", "provider", e.Attempt.Provider, "outcome", e.Attempt.Outcome())
 		row := bot.UsageRow(storage.Turn{}, *e.Attempt)

@@ -126,6 +126,8 @@ func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimato
 		ContextWindow: c.ContextWindow, OutputTokens: c.MaxOutputTokens, Model: c.Model, Estimator: e,
 	})
 	return llm.Breaker(llm.Retry(fitted, retry), llm.BreakerOptions{
+		// A trial of a slow model needs its time, or it would never come back.
+		Lease:    max(promise, c.FirstTokenTimeout+promise/2),
 		Failures: c.Breaker.Failures, Open: c.Breaker.Open, Ping: adapter.Ping, Recorder: w.recorder,
 	})
 }

@@ -88,6 +88,11 @@ func (c *call) run(ctx context.Context, yield func(llm.Delta, error) bool) bool 
 	}
 	c.body = res.Body
 	c.response.RequestID = requestID(res.Header)
+	if res.StatusCode >= 300 {
+		c.err = &llm.Error{Class: llm.ClassProtocol, Provider: c.p.o.Name, Status: res.StatusCode,
+			Message: "redirects to " + c.p.redact(res.Header.Get("Location")) + ", and a key is not sent elsewhere: is base_url right?"}
+		return true
+	}
 	if media := mediaType(res.Header); media == "application/json" {
 		return c.whole(res, yield)
 	} else if err := c.p.checkMedia(res, media); err != nil {
@@ -191,7 +196,7 @@ func (c *call) take(ev event, yield func(llm.Delta, error) bool) (done bool, err
 		}
 	}
 	switch {
-	case c.finished && c.usage != nil && len(ch.Choices) == 0:
+	case c.finished && ch.Usage != nil && len(ch.Choices) == 0:
 		return true, nil // nothing but [DONE] can follow
 	case c.finished:
 		c.clocks.idle.Stop()
@@ -248,6 +253,10 @@ func (c *call) emit(text, reasoning string, yield func(llm.Delta, error) bool) e
 	if text == "" && reasoning == "" {
 		return nil
 	}
+	// The clocks are about the server: they do not run while the consumer has the
+	// delta.
+	c.clocks.first.Stop()
+	c.clocks.idle.Stop()
 	if !yield(llm.Delta{Text: text, Reasoning: reasoning}, nil) {
 		return errConsumerLeft
 	}

@@ -130,12 +130,16 @@ func textOf(value gjson.Result) string {
 // usage is a report with the three places where servers put the cached tokens.
 type usage struct{ report gjson.Result }
 
-// parseUsage returns nil if there is no report.
+// maxTokens is more than any call can have: such a report is broken.
+const maxTokens = 1_000_000_000
+
+// parseUsage returns nil if there is no report, or one that cannot be true.
 func parseUsage(value gjson.Result) *usage {
-	if !value.IsObject() {
+	u := &usage{value}
+	if t := u.tokens(); !value.IsObject() || t.InputTokens+t.OutputTokens == 0 || max(t.InputTokens, t.OutputTokens) > maxTokens {
 		return nil
 	}
-	return &usage{value}
+	return u
 }
 
 func (u *usage) tokens() llm.Usage {

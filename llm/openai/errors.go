@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/tidwall/gjson"
 
@@ -58,6 +59,13 @@ func (p *Provider) redact(text string) string {
 	if len(p.o.APIKey) >= 6 {
 		text = strings.ReplaceAll(text, p.o.APIKey, "[redacted]")
 	}
+	// It goes to terminals and logs.
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 	return llm.Redact(text)
 }
 
@@ -67,10 +75,18 @@ func (p *Provider) inBandError(err error, model string) error {
 	if ib, ok := err.(*inBand); ok {
 		f := parseErrorBody(ib.body)
 		e.Code, e.Message = f.code, p.redact(f.message)
-		status, _ := strconv.Atoi(f.code)
-		e.Class = classify(status, f)
+		e.Class = classify(statusOf(f.code), f)
 	}
 	return e
+}
+
+// statusOf reads an error code that is an HTTP status; vendors have other
+// numbers too.
+func statusOf(code string) int {
+	if n, err := strconv.Atoi(code); err == nil && n >= 400 && n < 600 {
+		return n
+	}
+	return 0
 }
 
 // jsonInsteadOfStream explains a 200 whose body is JSON but no answer: an error
@@ -79,8 +95,7 @@ func (p *Provider) jsonInsteadOfStream(res *http.Response, body []byte) error {
 	f := parseErrorBody(body)
 	e := &llm.Error{Provider: p.o.Name, Status: res.StatusCode, Code: f.code, Message: p.redact(f.message)}
 	if f.code != "" || f.kind != "" || f.message != "" {
-		status, _ := strconv.Atoi(f.code)
-		e.Class = classify(status, f)
+		e.Class = classify(statusOf(f.code), f)
 		return e
 	}
 	e.Class = llm.ClassProtocol
@@ -173,8 +188,9 @@ func str(v any) string {
 
 var (
 	contextText = regexp.MustCompile(`(?i)maximum context length|context (length|window|size)|too many tokens|input (is )?too long|exceed_context_size|range of input length should be|reduce the length`)
-	quotaText   = regexp.MustCompile(`(?i)insufficient[_ ](quota|balance|credit|funds)|credit balance|exceeded your current quota|billing|spend(ing)? (cap|limit)|no balance`)
+	quotaText   = regexp.MustCompile(`(?i)insufficient[_ ](quota|balance|credit|funds)|credit balance|exceeded your current quota|billing (hard|limit|not)|spend(ing)? (cap|limit)|no balance`)
 	modelText   = regexp.MustCompile(`(?i)model.{0,80}(not exist|not found|unknown|not supported|invalid|no longer|deprecated)|(unknown|invalid|no such|unsupported) model`)
+	rateText    = regexp.MustCompile(`(?i)rate[_ ]limit|too many requests`)
 	contentText = regexp.MustCompile(`(?i)content_filter|content_policy|moderation|censor`)
 	overload    = regexp.MustCompile(`(?i)overloaded|server_error|internal_error|api_error|unavailable|try again`)
 )
@@ -190,14 +206,16 @@ func classify(status int, f fields) llm.Class {
 	case f.code == "context_length_exceeded",
 		(status == 0 || status == 400 || status == 413 || status == 422) && contextText.MatchString(text):
 		return llm.ClassContext
-	case status == 451, client && contentText.MatchString(f.code+" "+f.kind),
+	case status == 451, status == 403 && contentText.MatchString(f.message), client && contentText.MatchString(f.code+" "+f.kind),
 		status == 400 && contentText.MatchString(f.message):
 		return llm.ClassContent
+	case f.code == "rate_limit_exceeded":
+		return llm.ClassRate
 	case status == 402, client && quotaText.MatchString(text):
 		return llm.ClassQuota
 	case status == 401, status == 403, f.code == "invalid_api_key", f.kind == "authentication_error":
 		return llm.ClassAuth
-	case status == 429, client && strings.Contains(strings.ToLower(text), "rate_limit"):
+	case status == 429, client && rateText.MatchString(text):
 		return llm.ClassRate
 	case f.code == "model_not_found", status == 410,
 		(status == 0 || status == 400 || status == 404) && modelText.MatchString(text):

@@ -170,14 +170,16 @@ func (p *Provider) Stream(ctx context.Context, req llm.Request) iter.Seq2[llm.De
 	}
 }
 
-// Ping asks for the list of models, which costs nothing and tells whether server
-// and key are well. A server that has no such list is well.
+// Ping asks for the list of models, which costs nothing and tells whether the
+// server is there. That it has no such list, or not for this key, says nothing
+// about answers.
 func (p *Provider) Ping(ctx context.Context) error {
 	_, err := p.Models(ctx)
-	if class := llm.ClassOf(err); class == llm.ClassModel || class == llm.ClassProtocol {
-		return nil
+	switch llm.ClassOf(err) {
+	case llm.ClassConnect, llm.ClassTimeout, llm.ClassServer, llm.ClassCancelled:
+		return err
 	}
-	return err
+	return nil
 }
 
 // Models lists the ids of the server's models in the server's order.

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"regexp"
 	"strings"
 	"sync/atomic"
 
@@ -32,6 +33,10 @@ func (q *quirks) snapshot() refused {
 	}
 }
 
+// refusesParameter tells a parameter that a server does not want from a value
+// that it does not like.
+var refusesParameter = regexp.MustCompile(`unsupported|not support|unknown|unrecogni[sz]ed|not permitted|not allowed|forbidden|unexpected|extra `)
+
 // learn looks for a parameter in a refusal of a request made with sent. It
 // returns true if the request should be sent again without it.
 func (q *quirks) learn(e *llm.Error, sent refused) bool {
@@ -39,6 +44,9 @@ func (q *quirks) learn(e *llm.Error, sent refused) bool {
 		return false
 	}
 	text := strings.ToLower(e.Code + " " + e.Message)
+	if !refusesParameter.MatchString(text) { // perhaps only its value
+		return false
+	}
 	switch {
 	case !sent.streamOptions && strings.Contains(text, "stream_options"):
 		q.noStreamOptions.Store(true)

@@ -88,7 +88,7 @@ func (d *decoder) next() (event, error) {
 			if len(d.data) > 0 {
 				// Two lines of one event, unless the first is whole already:
 				// some servers leave out the blank line.
-				if complete(d.data) {
+				if begins(value) && complete(d.data) {
 					d.early, d.ahead = append(d.early[:0], value...), true
 					return event{d.name, d.data}, nil
 				}
@@ -101,6 +101,12 @@ func (d *decoder) next() (event, error) {
 
 // doneMark ends a stream of chat completions.
 const doneMark = "[DONE]"
+
+// begins reports whether a line may be the beginning of an event.
+func begins(line []byte) bool {
+	line = bytes.TrimSpace(line)
+	return len(line) > 0 && (line[0] == '{' || line[0] == '[')
+}
 
 func complete(data []byte) bool {
 	data = bytes.TrimSpace(data)
