@@ -232,3 +232,8 @@ type Health struct {
 func (b *Bot) Health() Health {
 	return Health{Sockets: b.sockets.count(), WantSockets: b.o.Slack.Connections, LiveReplies: b.pacer.liveReplies()}
 }
+
+// Pacer tells what each method of Slack's Web API may do at present and what it
+// was granted and refused, in the order of their names. It may be called at any
+// time.
+func (b *Bot) Pacer() []MethodState { return b.pacer.state() }

@@ -29,7 +29,9 @@
 //     Slack never slows the reading of the model. streams.go, write.go,
 //     split.go and sanitize.go are its parts; failure.go has the words for when
 //     there is no answer.
-//   - pacer.go is asked before every call to Slack, slackcall.go makes it.
+//   - pacer.go is asked before every call to Slack and orders those that wait;
+//     seat.go keeps a place for each reply's last write; slackcall.go makes the
+//     call.
 //   - Store.Finish stores answer, history and usage in one write, before the
 //     last edit tells people that the answer is whole. Then the turn is done.
 //
