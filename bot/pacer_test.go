@@ -102,11 +102,13 @@ func TestPacerOrder(t *testing.T) {
 			})
 			synctest.Wait()
 		}
+		p.mu.Lock()
+		waiting := slices.Clone(p.methods[methodUpdate].waiting)
+		p.mu.Unlock()
 		var order []rank
-		for _, w := range p.methods[methodUpdate].waiting {
+		for _, w := range waiting {
 			order = append(order, w.rank)
 		}
-		waiting := p.methods[methodUpdate].waiting
 		if want := []rank{rankFinal, rankMust, rankFirst, rankMore, rankMore}; !slices.Equal(order, want) || waiting[4].since.Before(waiting[3].since) {
 			t.Errorf("they stand as %v, want %v, the older text before the newer", order, want)
 		}
@@ -130,7 +132,11 @@ func TestPacerObeysSlack(t *testing.T) {
 		if !p.try(methodUpdate) {
 			t.Error("frozen after the end of the Retry-After")
 		}
-		budget := func() int { return p.methods[methodUpdate].budget(time.Now()) }
+		budget := func() int {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.methods[methodUpdate].budget(time.Now())
+		}
 		if got := budget(); got < 25 || got > 26 {
 			t.Errorf("a budget of %d after a 429, want half of 50", got)
 		}
