@@ -62,7 +62,7 @@ func (r *retry) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error]
 				return
 			}
 			wait, again := r.wait(err, attempt, time.Since(start))
-			if visible || !again || ctx.Err() != nil {
+			if visible || !again || req.Probe || ctx.Err() != nil { // a probe is repeated by its breaker
 				yield(Delta{}, err)
 				return
 			}
