@@ -25,6 +25,7 @@ func (s *seat) leave() {
 	defer s.p.mu.Unlock()
 	s.p.seats--
 	s.release()
+	s.p.dispatch(time.Now())
 }
 
 // liveReplies counts the seats that are taken.
@@ -40,8 +41,9 @@ func (p *pacer) liveReplies() int {
 func (s *seat) open(streams bool) string {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
-	s.release()
 	now := time.Now()
+	s.release()
+	defer s.p.dispatch(now) // after the new reservation: nobody may slip in between
 	free := func(method string) int {
 		m := s.p.methods[method]
 		if now.Before(m.frozen) {
@@ -74,6 +76,7 @@ func (s *seat) endsWith(method string) {
 	if s.last != method {
 		s.release()
 		s.reserve(method)
+		s.p.dispatch(time.Now())
 	}
 }
 
@@ -86,7 +89,6 @@ func (s *seat) release() {
 	if s.last != "" {
 		s.p.methods[s.last].reserved--
 		s.last = ""
-		s.p.dispatch(time.Now())
 	}
 }
 

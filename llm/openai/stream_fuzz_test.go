@@ -61,7 +61,7 @@ func FuzzStream(f *testing.F) {
 		want := transcript(t, func() io.Reader { return bytes.NewReader(in) })
 		for name, b := range map[string]body{
 			"byte by byte":            func() io.Reader { return iotest.OneByteReader(bytes.NewReader(in)) },
-			"in pieces":               func() io.Reader { return &pieces{in, int(n)%7 + 2} },
+			"in pieces":               func() io.Reader { return openai.Pieces(in, int(n)%7+2) },
 			"EOF with the last bytes": func() io.Reader { return iotest.DataErrReader(bytes.NewReader(in)) },
 		} {
 			if got := transcript(t, b); !reflect.DeepEqual(got, want) {
@@ -84,18 +84,4 @@ func recording(s llmsim.Script) []byte {
 		sim.ServeHTTP(w, req)
 	}()
 	return w.Body.Bytes()
-}
-
-type pieces struct {
-	rest []byte
-	n    int
-}
-
-func (p *pieces) Read(b []byte) (int, error) {
-	if len(p.rest) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(b, p.rest[:min(p.n, len(p.rest))])
-	p.rest = p.rest[n:]
-	return n, nil
 }
