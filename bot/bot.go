@@ -23,6 +23,12 @@ const (
 	ReplyEdit   = "edit"
 )
 
+// Who may stop an answer, see [ReplyOptions].
+const (
+	StopByAsker  = "asker"
+	StopByThread = "thread" // everyone who takes part in the thread
+)
+
 // grace is how long answers may run on after the bot was told to stop.
 const grace = 25 * time.Second
 

@@ -90,6 +90,14 @@ type ReplyOptions struct {
 	// Mode is "auto" (native streaming where Slack allows it, else edits),
 	// "stream" or "edit". "" means auto.
 	Mode string
+	// LinkHosts are the hosts that an answer may link to: "example.com",
+	// "*.example.com" for everything below it, "*" for all. A link to any other
+	// is shown as code. Empty: no host is trusted, because what a model repeats
+	// may come from anywhere.
+	LinkHosts []string
+	// StopBy says who may stop an answer and have it written again, beside
+	// admins: StopByAsker (the default) or StopByThread.
+	StopBy string
 }
 
 // Budget bounds a day's spending (UTC). 0 means no limit. Calls whose price is
@@ -145,6 +153,17 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if !slices.Contains([]string{ReplyAuto, ReplyStream, ReplyEdit}, o.Reply.Mode) {
 		return o, fmt.Errorf("reply mode %q: want auto, stream or edit", o.Reply.Mode)
+	}
+	for _, host := range o.Reply.LinkHosts {
+		if err := CheckLinkHost(host); err != nil {
+			return o, err
+		}
+	}
+	if o.Reply.StopBy == "" {
+		o.Reply.StopBy = StopByAsker
+	}
+	if o.Reply.StopBy != StopByAsker && o.Reply.StopBy != StopByThread {
+		return o, fmt.Errorf("reply stop_by %q: want asker or thread", o.Reply.StopBy)
 	}
 	for id, c := range o.Chat.Channels {
 		if c.Reply != "" && c.Reply != "mention" && c.Reply != "thread" {

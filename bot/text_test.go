@@ -1,9 +1,7 @@
 package bot
 
 import (
-	"strings"
 	"testing"
-	"unicode/utf8"
 )
 
 func TestPlainText(t *testing.T) {
@@ -24,103 +22,6 @@ func TestPlainText(t *testing.T) {
 	} {
 		if got := plainText(in, "UBOT"); got != want {
 			t.Errorf("plainText(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestSanitize(t *testing.T) {
-	j := wordJoiner
-	for in, want := range map[string]string{
-		"plain":                      "plain",
-		"<!channel> <!here>":         "<" + j + "!channel> <" + j + "!here>",
-		"<!subteam^S1>":              "<" + j + "!subteam^S1>",
-		"<@U1> <#C1>":                "<" + j + "@U1> <" + j + "#C1>",
-		"<!DOCTYPE html> <!-- x -->": "<!DOCTYPE html> <!-- x -->",
-		"a < b, <b>, <":              "a < b, <b>, <",
-		"<<!channel>":                "<<" + j + "!channel>",
-	} {
-		if got := sanitize(in, true); got != want {
-			t.Errorf("sanitize(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-// However a text is cut while it streams, what was shown stays a beginning of
-// what will be shown, and no control sequence survives.
-func FuzzSanitize(f *testing.F) {
-	for _, s := range []string{"<!channel>", "x<", "<@U1>", "<!", "<<@W<#C", "é<!here>"} {
-		f.Add(s, uint8(1), uint8(2))
-	}
-	f.Fuzz(func(t *testing.T, s string, a, b uint8) {
-		whole := sanitize(s, true)
-		for _, cut := range []int{int(a), int(b)} {
-			if cut > len(s) {
-				continue
-			}
-			if part := sanitize(s[:cut], false); !strings.HasPrefix(whole, part) {
-				t.Errorf("sanitize(%q) = %q is no beginning of %q", s[:cut], part, whole)
-			}
-		}
-		for i := range whole {
-			if controls(whole[i:]) && whole[i] == '<' {
-				t.Errorf("a control sequence survived in %q", whole)
-			}
-		}
-		if strings.ReplaceAll(whole, wordJoiner, "") != strings.ReplaceAll(s, wordJoiner, "") {
-			t.Errorf("text was lost: %q became %q", s, whole)
-		}
-	})
-}
-
-// Cutting a text into messages loses nothing but line breaks at the borders,
-// leaves each message within the limit and each code block whole.
-func FuzzSplit(f *testing.F) {
-	f.Add("para one\n\npara two\n\n```go\ncode\n```\nend", uint8(12))
-	f.Add(strings.Repeat("é", 50), uint8(7))
-	f.Add("~~~\n```\n~~~\n", uint8(4))
-	f.Fuzz(func(t *testing.T, text string, n uint8) {
-		if !utf8.ValidString(text) {
-			return
-		}
-		limit := max(int(n), 8)
-		var rebuilt strings.Builder
-		for start := 0; start < len(text); {
-			end := len(text)
-			if end-start > limit {
-				end = start + cutAt(text[start:], limit)
-			}
-			if end <= start || end-start > limit {
-				t.Fatalf("cut [%d:%d] with limit %d", start, end, limit)
-			}
-			if !utf8.ValidString(text[start:end]) {
-				t.Fatalf("a character was cut in two: %q", text[start:end])
-			}
-			part := slice(text, start, end, true)
-			if fence := openFence(part); fence != "" {
-				t.Errorf("message %q leaves the code block %q open", part, fence)
-			}
-			rebuilt.WriteString(text[start:end])
-			start = end
-		}
-		if rebuilt.String() != text {
-			t.Errorf("got %q back from %q", rebuilt.String(), text)
-		}
-	})
-}
-
-func TestCutAtPrefersParagraphs(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		want string
-	}{
-		{"one two\n\nthree four five", "one two\n\n"},
-		{"one two three\nfour five six", "one two three\n"},
-		{"one two three four five", "one two three "},
-		{strings.Repeat("x", 40), strings.Repeat("x", 16)},
-		{strings.Repeat("€", 10), strings.Repeat("€", 5)},
-	} {
-		if got := c.text[:cutAt(c.text, 16)]; got != c.want {
-			t.Errorf("cut %q after %q, want after %q", c.text, got, c.want)
 		}
 	}
 }

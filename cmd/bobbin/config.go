@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bobbin-bot/bobbin/bot"
 )
 
 // config is bobbin.yaml. Its keys are fixed: see `bobbin config`.
@@ -86,7 +88,9 @@ type channelConfig struct {
 }
 
 type replyConfig struct {
-	Mode string `yaml:"mode"`
+	Mode      string   `yaml:"mode"`
+	LinkHosts []string `yaml:"link_hosts"`
+	StopBy    string   `yaml:"stop_by"`
 }
 
 // accessConfig has pointers because a list that is left out and an empty one
@@ -123,7 +127,7 @@ func defaultConfig() config {
 	return config{
 		Slack:     slackConfig{APIURL: "https://slack.com/api/", Connections: 2, Command: "/bobbin"},
 		Storage:   storageConfig{URL: "bolt://bobbin.db"},
-		Reply:     replyConfig{Mode: "auto"},
+		Reply:     replyConfig{Mode: "auto", LinkHosts: []string{}, StopBy: bot.StopByAsker},
 		Retention: retentionConfig{Conversations: 720 * time.Hour, Usage: 9480 * time.Hour},
 		HTTP:      httpConfig{Listen: "127.0.0.1:8421"},
 		Log:       logConfig{Level: "info", Format: "text"},

@@ -29,6 +29,14 @@ func (c *config) check() error {
 	if !slices.Contains([]string{"auto", "stream", "edit"}, c.Reply.Mode) {
 		m.add("reply.mode", "%q: want auto, stream or edit", c.Reply.Mode)
 	}
+	for i, host := range c.Reply.LinkHosts {
+		if err := bot.CheckLinkHost(host); err != nil {
+			m.add(fmt.Sprintf("reply.link_hosts[%d]", i), "%v", err)
+		}
+	}
+	if !slices.Contains([]string{bot.StopByAsker, bot.StopByThread}, c.Reply.StopBy) {
+		m.add("reply.stop_by", "%q: want asker or thread", c.Reply.StopBy)
+	}
 	for _, b := range []struct {
 		key   string
 		value float64

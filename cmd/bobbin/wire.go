@@ -162,7 +162,7 @@ func (c *config) botOptions() bot.Options {
 		},
 		Command: c.Slack.Command,
 		Chat:    bot.ChatOptions{SystemPrompt: c.Chat.SystemPrompt, Channels: map[string]bot.ChannelOptions{}},
-		Reply:   bot.ReplyOptions{Mode: c.Reply.Mode},
+		Reply:   bot.ReplyOptions{Mode: c.Reply.Mode, LinkHosts: c.Reply.LinkHosts, StopBy: c.Reply.StopBy},
 		Budget: bot.Budget{
 			UserDailyNanoUSD:      nanoUSD(c.Budget.UserDailyUSD),
 			UserDailyTokens:       c.Budget.UserDailyTokens,
