@@ -126,13 +126,10 @@ func crashAt(t *testing.T, mode, answer string, at int64, after bool) (crashed b
 		w.start()
 		w.answered(general, ts, 1)
 		w.settle()
-		var shown strings.Builder
 		replies := w.replies(general, ts)
-		for _, m := range replies {
-			shown.WriteString(strings.TrimSpace(m.Markdown) + " ")
-		}
-		if want := (len(answer) + 9000) / 9000; strings.Join(strings.Fields(shown.String()), " ") != strings.TrimSpace(answer) || len(replies) != want {
-			t.Errorf("crash at step %d: %d messages (want %d) with %d bytes (want %d)", at, len(replies), want, shown.Len(), len(answer))
+		shown := answerOf(replies)
+		if want := (len(answer) + 9000) / 9000; shown != strings.TrimSpace(answer) || len(replies) != want {
+			t.Errorf("crash at step %d: %d messages (want %d) with %d bytes (want %d)", at, len(replies), want, len(shown), len(answer))
 		}
 		w.noOpenTurns()
 	})

@@ -1,72 +1,212 @@
 package bot
 
 import (
+	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// partLimit is how many bytes of an answer one Slack message takes. A markdown
+// partLimit is how many bytes one Slack message of a reply takes. A markdown
 // block holds 12,000 characters, but a native stream breaks at about 11,000
 // bytes in all; see docs of chat.appendStream and CopilotKit#6063.
 const partLimit = 9000
 
-// cutAt returns where to end a message that may hold limit bytes of text, which
-// is longer: at the last paragraph that fits, else line, else word, else rune.
-// The end of the cut belongs to the first message.
-func cutAt(text string, limit int) int {
-	head := text[:limit]
-	for _, border := range []string{"\n\n", "\n", " "} {
-		// A cut in the first half would leave more messages than needed.
-		if i := strings.LastIndex(head, border); i >= limit/2 {
-			return i + len(border)
+// goesOn stands at the end of a message whose answer goes on in another one.
+const goesOn = "\n\n_continued in the next message …_"
+
+// continued stands at the beginning of an answer's second message and the
+// following ones: on a phone, where each arrives as a notification of its own,
+// they would be riddles.
+func continued(number int) string { return fmt.Sprintf("_… continued, part %d_\n\n", number+1) }
+
+// section is what one message shows of an answer.
+type section struct {
+	number     int // place among the messages
+	start, end int // in the answer
+}
+
+// prefix is what stands before the section's text: that it goes on, and the head
+// of the code block or table in whose middle it begins.
+func (s section) prefix(text string) string {
+	if s.start == 0 {
+		return ""
+	}
+	before := text[:s.start]
+	out := ""
+	if s.number > 0 {
+		out = continued(s.number)
+	}
+	if fence := openFence(before); fence != "" {
+		return out + reopen(fence) + "\n"
+	}
+	if strings.HasSuffix(before, "\n") && !strings.HasPrefix(text[s.start:], "\n") {
+		if head := openTable(before); len(head) < partLimit/8 {
+			return out + head
 		}
 	}
+	return out
+}
+
+// room is how many bytes of the answer the message of a section that begins at
+// start takes.
+func (s section) room(text string) int {
+	const closingFence = 100
+	return partLimit - len(s.prefix(text)) - len(goesOn) - closingFence
+}
+
+// body is the message. With closed, a code block that is open at the section's
+// end is closed. A section that is not whole says that more follows.
+func (s section) body(text string, closed, more bool) string {
+	prefix := s.prefix(text)
+	body := text[s.start:s.end]
+	if s.start > 0 {
+		body = prefix + strings.TrimLeft(body, "\n")
+	}
+	if closed {
+		if fence := openFence(body); fence != "" {
+			if !strings.HasSuffix(body, "\n") {
+				body += "\n"
+			}
+			body += fenceMarker(fence)
+		}
+	}
+	if more {
+		body = strings.TrimRight(body, "\n") + goesOn
+	}
+	return body
+}
+
+// cutAt returns where to end a message that takes limit bytes of text, which is
+// longer and begins within fence, if that is not "". A paragraph's end is best,
+// then a line's, a row's or a code line's, a word's, a character's. What has just
+// been headed is not left behind, and no link, code or emoji is cut. The end of
+// the cut belongs to the first message.
+func cutAt(text string, limit int, fence string) int {
+	// A cut in the first half would leave more messages than needed.
+	const paragraph, line, inBlock = 0, 1, 2
+	var best [3]int
+	var previous string
+	at := 0
+	for l := range strings.Lines(text[:limit]) {
+		if !strings.HasSuffix(l, "\n") {
+			break
+		}
+		at += len(l)
+		next := text[at:]
+		trimmed := strings.TrimSpace(l)
+		fence = fenceAfter(fence, trimmed)
+		switch {
+		case at < limit/2:
+		case strings.HasPrefix(trimmed, "#"), trimmed == "" && strings.HasPrefix(previous, "#"):
+			// A heading belongs to what follows.
+		case fence != "", inTable(text[:at]) && !strings.HasPrefix(next, "\n"):
+			best[inBlock] = at
+		case trimmed == "":
+			best[paragraph] = at
+		default:
+			best[line] = at
+		}
+		if trimmed != "" {
+			previous = trimmed
+		}
+	}
+	for _, cut := range best {
+		if cut > 0 {
+			return cut
+		}
+	}
+	return at + cutLine(text[at:], limit-at)
+}
+
+// cutLine cuts within a line that is longer than limit.
+func cutLine(text string, limit int) int {
+	space, letter := 0, 0
+	for i := 0; i < limit; {
+		size := 1
+		switch text[i] {
+		case '`':
+			n, span, _ := spanAt(text[i:])
+			size = max(n, span)
+		case '[':
+			size = max(1, parseLink(text[i:]).size)
+		default:
+			size = cluster(text[i:])
+		}
+		if i+size > limit {
+			break
+		}
+		if text[i] == ' ' {
+			space = i + 1
+		}
+		i += size
+		letter = i
+	}
+	switch {
+	case space >= limit/2:
+		return space
+	case letter > 0:
+		return letter
+	}
 	for limit > 1 && !utf8.RuneStart(text[limit]) {
-		limit--
+		limit-- // a link longer than a message
 	}
 	return limit
 }
 
-// slice returns text[start:end] as a message of its own: a code block that is
-// open at start is opened again. With closed, one that is open at end is closed.
-func slice(text string, start, end int, closed bool) string {
-	body := text[start:end]
-	if start > 0 {
-		body = strings.TrimLeft(body, "\n")
-		if fence := openFence(text[:start]); fence != "" {
-			body = reopen(fence) + "\n" + body
+// cluster is the length of what is seen as one character at the beginning of
+// text: an emoji may be several runes, or a name between colons.
+func cluster(text string) int {
+	r, n := utf8.DecodeRuneInString(text)
+	if r == ':' {
+		name := len(text[1:]) - len(strings.TrimLeft(text[1:], "abcdefghijklmnopqrstuvwxyz0123456789_+-"))
+		if name > 0 && name < 50 && strings.HasPrefix(text[1+name:], ":") {
+			return name + 2
 		}
+		return n
 	}
-	if !closed {
-		return body
+	flag := isFlag(r)
+	for n < len(text) {
+		next, size := utf8.DecodeRuneInString(text[n:])
+		switch {
+		case next == '\u200d': // joins two emoji to one
+			_, joined := utf8.DecodeRuneInString(text[n+size:])
+			size += joined
+		case flag && isFlag(next):
+			flag = false
+		case unicode.Is(unicode.M, next), next >= 0x1F3FB && next <= 0x1F3FF: // accents, variants, tones of skin
+		default:
+			return n
+		}
+		n += size
 	}
-	fence := openFence(body)
-	if fence == "" {
-		return body
-	}
-	if !strings.HasSuffix(body, "\n") {
-		body += "\n"
-	}
-	return body + fenceMarker(fence)
+	return n
 }
+
+func isFlag(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
 
 // openFence returns the line that opened the code block in which text ends, or
 // "" if it ends outside of one.
 func openFence(text string) string {
 	open := ""
 	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		marker := fenceMarker(line)
-		switch {
-		case marker == "":
-		case open == "" && marker[0] == '`' && strings.Contains(line[len(marker):], "`"):
-			// Code within a line: a fence has no backticks behind it
-			// (spec.commonmark.org, fenced code blocks).
-		case open == "":
-			open = line
-		case strings.HasPrefix(marker, fenceMarker(open)) && marker == line:
-			open = ""
-		}
+		open = fenceAfter(open, strings.TrimSpace(line))
+	}
+	return open
+}
+
+// fenceAfter returns the fence that is open after a line if open was before it.
+func fenceAfter(open, line string) string {
+	marker := fenceMarker(line)
+	switch {
+	case marker == "":
+	case open == "" && marker[0] == '`' && strings.Contains(line[len(marker):], "`"):
+		// Code within a line: a fence has no backticks behind it
+		// (spec.commonmark.org, fenced code blocks).
+	case open == "":
+		return line
+	case strings.HasPrefix(marker, fenceMarker(open)) && marker == line:
+		return ""
 	}
 	return open
 }
@@ -85,9 +225,8 @@ func reopen(fence string) string {
 // fenceMarker returns the run of at least three backticks or tildes that line
 // begins with.
 func fenceMarker(line string) string {
-	for _, c := range []string{"`", "~"} {
-		n := len(line) - len(strings.TrimLeft(line, c))
-		if n >= 3 && n < 100 {
+	for _, c := range [...]byte{'`', '~'} {
+		if n := runOf(line, c); n >= 3 && n < 100 {
 			return line[:n]
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -193,6 +194,19 @@ func (w *world) answered(channel, thread string, n int) slacksim.Message {
 	all := w.replies(channel, thread)
 	return all[len(all)-1]
 }
+
+// answerOf puts together what the messages of an answer of plain words show.
+func answerOf(replies []slacksim.Message) string {
+	var shown strings.Builder
+	for _, m := range replies {
+		shown.WriteString(strings.TrimSpace(m.Markdown) + " ")
+	}
+	text := continuation.ReplaceAllString(shown.String(), "")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// continuation is what stands between the messages of a long answer.
+var continuation = regexp.MustCompile(`_continued in the next message …_|_… continued, part \d+_`)
 
 func isFinished(m slacksim.Message) bool {
 	for _, b := range m.Blocks {

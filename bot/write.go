@@ -177,7 +177,7 @@ func head(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	return s[:cutAt(s, n)] + "…"
+	return s[:cutAt(s, n, "")] + "…"
 }
 
 // textChunk carries text in chunks mode. The first call decides a stream's
