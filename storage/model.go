@@ -119,6 +119,21 @@ type Turn struct {
 
 	JoinedInto string         // turn that answered this one too
 	Feedback   map[string]int // Slack user id -> +1 or -1
+
+	Calls  []UsageRow // model calls of the last answering
+	Prompt PromptNote // what the model was given in it
+	// Again: answered before; its messages may stand in the history.
+	Again bool
+}
+
+// PromptNote says what an answer was made from, for people who ask why it is
+// as it is. It counts messages and holds none of their text.
+type PromptNote struct {
+	Used    int    // messages of the conversation
+	Thread  int    // messages of the Slack thread that were not said to the bot
+	Dropped int    // left out, oldest first
+	Window  int    // tokens the model takes in all, the reason for Dropped
+	Oldest  string // Slack ts of the oldest message used; "" if none
 }
 
 // Role says who speaks in a [Message].

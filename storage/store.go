@@ -127,7 +127,8 @@ type Result struct {
 	Answer string
 	// Messages are appended in order; Seq is ignored.
 	Messages []Message
-	Usage    []UsageRow
+	Usage    []UsageRow // goes to the ledger and to [Turn.Calls]
+	Prompt   PromptNote
 	// HistoryFrom becomes [History.From] if it is not 0.
 	HistoryFrom uint64
 }

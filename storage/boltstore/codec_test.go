@@ -18,6 +18,16 @@ var codecTurns = []storage.Turn{
 		ReceivedAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), UpdatedAt: time.Date(1969, 1, 2, 3, 4, 5, 999999999, time.UTC),
 		ReplyID: "r", Parts: []storage.Part{{TS: "1.2", Stream: true}, {}}, Answer: "\xff", Failure: "f",
 		JoinedInto: "2", Feedback: map[string]int{"U1": 1, "U2": -1, "": 0},
+		Calls: []storage.UsageRow{
+			{
+				TurnID: "1", UserID: "U1", ChannelID: "C", Provider: "p", Model: "m", At: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+				InputTokens: 1, CachedInputTokens: 2, OutputTokens: 3, ReasoningTokens: 4, Estimated: true,
+				CostNanoUSD: 5, Price: &storage.Price{Input: 6, CachedInput: 7, Output: -8},
+				Outcome: "ok", FirstToken: 9, Duration: 10,
+			},
+			{At: time.Date(1969, 1, 2, 3, 4, 5, 999999999, time.UTC), Outcome: "timeout"},
+		},
+		Prompt: storage.PromptNote{Used: 1, Thread: 2, Dropped: -3, Window: 1 << 20, Oldest: "0.1"}, Again: true,
 	},
 }
 
@@ -34,7 +44,13 @@ func TestTurnRoundTrip(t *testing.T) {
 // or a later version wrote it, is an error and never half a turn.
 func TestTurnCutOff(t *testing.T) {
 	whole := encodeTurn(&codecTurns[1]).b[recordHeader:]
+	added := newEncoder(0)
+	added.answering(&codecTurns[1])
+	before := len(whole) - len(added.b[recordHeader:])
 	for n := range whole {
+		if n == before {
+			continue // TestTurnFromBefore
+		}
 		if turn, err := decodeTurn(storage.ConversationKey{}, "1", whole[:n]); err == nil {
 			t.Errorf("the first %d of %d bytes were read as %+v", n, len(whole), turn)
 		}
@@ -44,10 +60,38 @@ func TestTurnCutOff(t *testing.T) {
 	}
 }
 
+// A record from before turns noted how they were answered, byte by byte.
+const turnFromBefore = "\x04done" + "\x04" + "\x02U1" + "\x031.1" + "\x03why" + "\x01" + // state, attempt, user, ts, text, direct
+	"\x14\x06" + "\x15\x00" + // received 10 s after and updated 11 s before 1970
+	"\x01r" + "\x02" + "\x031.2\x01" + "\x031.3\x00" + // reply id, two parts
+	"\x0242" + "\x00" + "\x00" + // answer, failure, joined into
+	"\x02" + "\x02U1\x02" + "\x02U2\x01" // feedback +1 and -1
+
+func TestTurnFromBefore(t *testing.T) {
+	want := storage.Turn{
+		ID: "1", Key: storage.ConversationKey{TeamID: "T"}, State: storage.StateDone, Attempt: 2, UserID: "U1", TS: "1.1", Text: "why", Direct: true,
+		ReceivedAt: time.Unix(10, 6).UTC(), UpdatedAt: time.Unix(-11, 0).UTC(),
+		ReplyID: "r", Parts: []storage.Part{{TS: "1.2", Stream: true}, {TS: "1.3"}}, Answer: "42",
+		Feedback: map[string]int{"U1": 1, "U2": -1},
+	}
+	got, err := decodeTurn(want.Key, want.ID, []byte(turnFromBefore))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("got %+v, %v, want %+v", got, err, want)
+	}
+	now := encodeTurn(&want).b[recordHeader:]
+	if !bytes.HasPrefix(now, []byte(turnFromBefore)) {
+		t.Errorf("it is written as %q now: fields may only be added at the end", now)
+	}
+	if again, err := decodeTurn(want.Key, want.ID, now); err != nil || !reflect.DeepEqual(again, want) {
+		t.Errorf("written again it became %+v, %v", again, err)
+	}
+}
+
 func FuzzTurn(f *testing.F) {
 	for _, turn := range codecTurns {
 		f.Add(encodeTurn(&turn).b[recordHeader:])
 	}
+	f.Add([]byte(turnFromBefore))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		turn, err := decodeTurn(storage.ConversationKey{}, "1", payload)
 		if err != nil {

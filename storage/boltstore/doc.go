@@ -47,8 +47,9 @@
 // changed, moved or swapped is [storage.ErrCorrupt]. Payloads are the
 // fields in a fixed order: numbers as varints, strings with their length, times
 // as seconds and nanoseconds. It is not JSON because answers are stored while
-// they grow and may end inside a character, which JSON would replace. A changed
-// field list gets a new record version.
+// they grow and may end inside a character, which JSON would replace. A field
+// that is added goes to the end, and is zero in records that end before it;
+// any other change of a field list gets a new record version.
 //
 // # Damage
 //

@@ -9,7 +9,7 @@ import (
 )
 
 func encodeTurn(t *storage.Turn) *encoder {
-	e := newEncoder(256 + len(t.Text) + len(t.Answer) + 32*len(t.Parts))
+	e := newEncoder(256 + len(t.Text) + len(t.Answer) + 32*len(t.Parts) + usageRowSize*len(t.Calls))
 	e.string(string(t.State))
 	e.int(int64(t.Attempt))
 	e.string(t.UserID)
@@ -32,7 +32,22 @@ func encodeTurn(t *storage.Turn) *encoder {
 		e.string(user)
 		e.int(int64(t.Feedback[user]))
 	}
+	e.answering(t)
 	return e
+}
+
+// answering writes the fields that turns have had since they note how they
+// were answered. Records from before end where it begins.
+func (e *encoder) answering(t *storage.Turn) {
+	e.uint(uint64(len(t.Calls)))
+	for i := range t.Calls {
+		e.usageRow(&t.Calls[i])
+	}
+	for _, n := range [...]int{t.Prompt.Used, t.Prompt.Thread, t.Prompt.Dropped, t.Prompt.Window} {
+		e.int(int64(n))
+	}
+	e.string(t.Prompt.Oldest)
+	e.bool(t.Again)
 }
 
 // decodeTurn reads what encodeTurn wrote; key and id are in the record's key.
@@ -67,7 +82,24 @@ func decodeTurn(key storage.ConversationKey, id string, payload []byte) (storage
 			t.Feedback[user] = int(d.int())
 		}
 	}
+	if d.err == nil && len(d.b) > 0 {
+		d.answering(&t)
+	}
 	return t, d.end()
+}
+
+func (d *decoder) answering(t *storage.Turn) {
+	if n := d.count(); n > 0 {
+		t.Calls = make([]storage.UsageRow, 0, n)
+		for range n {
+			t.Calls = append(t.Calls, d.usageRow())
+		}
+	}
+	for _, n := range [...]*int{&t.Prompt.Used, &t.Prompt.Thread, &t.Prompt.Dropped, &t.Prompt.Window} {
+		*n = int(d.int())
+	}
+	t.Prompt.Oldest = d.string()
+	t.Again = d.bool()
 }
 
 // conversation is what the store knows about a thread beside its turns and
@@ -126,8 +158,16 @@ func decodeMessage(seq uint64, payload []byte) (storage.Message, error) {
 	return m, d.end()
 }
 
+// usageRowSize is enough for most rows.
+const usageRowSize = 192
+
 func encodeUsageRow(r *storage.UsageRow) *encoder {
-	e := newEncoder(192)
+	e := newEncoder(usageRowSize)
+	e.usageRow(r)
+	return e
+}
+
+func (e *encoder) usageRow(r *storage.UsageRow) {
 	e.string(r.TurnID)
 	e.string(r.UserID)
 	e.string(r.ChannelID)
@@ -149,7 +189,30 @@ func encodeUsageRow(r *storage.UsageRow) *encoder {
 	e.string(r.Outcome)
 	e.int(int64(r.FirstToken))
 	e.int(int64(r.Duration))
-	return e
+}
+
+func (d *decoder) usageRow() storage.UsageRow {
+	r := storage.UsageRow{
+		TurnID:            d.string(),
+		UserID:            d.string(),
+		ChannelID:         d.string(),
+		Provider:          d.string(),
+		Model:             d.string(),
+		At:                d.time(),
+		InputTokens:       d.int(),
+		CachedInputTokens: d.int(),
+		OutputTokens:      d.int(),
+		ReasoningTokens:   d.int(),
+		Estimated:         d.bool(),
+		CostNanoUSD:       d.int(),
+	}
+	if d.bool() {
+		r.Price = &storage.Price{Input: d.int(), CachedInput: d.int(), Output: d.int()}
+	}
+	r.Outcome = d.string()
+	r.FirstToken = time.Duration(d.int())
+	r.Duration = time.Duration(d.int())
+	return r
 }
 
 func encodeUsageTotal(t *storage.UsageTotal) *encoder {

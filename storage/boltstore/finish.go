@@ -34,6 +34,7 @@ func (s *Store) finish(c *change, l storage.Lease, r storage.Result) (storage.Tu
 		return turn, err
 	}
 	turn.State, turn.UpdatedAt, turn.Answer = storage.StateFinal, r.At, r.Answer
+	turn.Calls, turn.Prompt = r.Usage, r.Prompt
 	c.putTurn(th, &turn)
 	for i := range r.Messages {
 		th.last++

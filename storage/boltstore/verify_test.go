@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"testing"
-	"time"
 
 	"github.com/bobbin-bot/bobbin/storage"
 )
@@ -99,7 +98,11 @@ func verifyUsage(t *testing.T, records []map[string][]byte) {
 	t.Helper()
 	want := make(map[string]storage.UsageTotal)
 	for k, payload := range records[bucketLedger] {
-		r := decodeUsageRow(t, payload)
+		d := decoder{b: payload}
+		r := d.usageRow()
+		if err := d.end(); err != nil {
+			t.Errorf("usage row %q: %v", k, err)
+		}
 		if sec := (&keyReader{decoder{b: []byte(k)}}).sortedInt(); sec != r.At.Unix() {
 			t.Errorf("row of %s is stored under second %d", r.At, sec)
 		}
@@ -122,27 +125,6 @@ func verifyUsage(t *testing.T, records []map[string][]byte) {
 	if !maps.Equal(got, want) {
 		t.Errorf("totals are not the sums of the ledger:\n\tgot  %+v\n\twant %+v", got, want)
 	}
-}
-
-// decodeUsageRow reads what encodeUsageRow wrote. Only tests read single rows
-// so far.
-func decodeUsageRow(t *testing.T, payload []byte) storage.UsageRow {
-	t.Helper()
-	d := decoder{b: payload}
-	r := storage.UsageRow{
-		TurnID: d.string(), UserID: d.string(), ChannelID: d.string(), Provider: d.string(), Model: d.string(), At: d.time(),
-		InputTokens: d.int(), CachedInputTokens: d.int(), OutputTokens: d.int(), ReasoningTokens: d.int(),
-		Estimated: d.bool(), CostNanoUSD: d.int(),
-	}
-	if d.bool() {
-		r.Price = &storage.Price{Input: d.int(), CachedInput: d.int(), Output: d.int()}
-	}
-	r.Outcome = d.string()
-	r.FirstToken, r.Duration = time.Duration(d.int()), time.Duration(d.int())
-	if err := d.end(); err != nil {
-		t.Errorf("usage row: %v", err)
-	}
-	return r
 }
 
 // TestRandomOperations does a few thousand things in no good order and verifies

@@ -16,6 +16,8 @@ var acceptCases = []testCase{
 		want.Parts = []storage.Part{{TS: "1.1", Stream: true}, {TS: "1.2"}}
 		want.Answer, want.Failure, want.JoinedInto = "half an ans", "why", "0"
 		want.Feedback = map[string]int{"U1": 1, "U2": -1}
+		want.Calls = []storage.UsageRow{call("U1", "C1", "m", start), {Outcome: "timeout"}}
+		want.Prompt, want.Again = storage.PromptNote{Used: 4, Thread: 3, Dropped: 2, Window: 1000, Oldest: "1.1"}, true
 		want.UpdatedAt = after(time.Microsecond)
 		t.accept(want)
 		want.State = storage.StateReceived

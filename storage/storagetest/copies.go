@@ -12,12 +12,15 @@ var copyCases = []testCase{
 		given := question("1")
 		given.Parts = []storage.Part{{TS: "1.1"}}
 		given.Feedback = map[string]int{"U1": 1}
+		given.Calls = []storage.UsageRow{call("U1", "C1", "m", start)}
 		keys := []storage.DedupeKey{event("a")}
 		_, err := t.store.Accept(t.ctx(), given, keys)
 		t.ok(err, "accept")
 		given.Parts[0].TS, given.Feedback["U2"], keys[0].Value = "changed", -1, "changed"
+		given.Calls[0].Model, *given.Calls[0].Price = "changed", storage.Price{}
 		want := question("1")
 		want.Parts, want.Feedback = []storage.Part{{TS: "1.1"}}, map[string]int{"U1": 1}
+		want.Calls = []storage.UsageRow{call("U1", "C1", "m", start)}
 		t.sameTurn(t.turn("1"), want, "turn after its source was changed")
 		t.wantFresh("key as it was claimed", false, question("2"), event("a"))
 
@@ -36,21 +39,22 @@ var copyCases = []testCase{
 		}
 		_, err = t.store.Finish(t.ctx(), l, r)
 		t.ok(err, "finish")
+		check := t.unchanged("1")
 		r.Messages[0].Text, r.Usage[0].InputTokens, *r.Usage[0].Price = "changed", 9999, storage.Price{}
 		t.wantMessages(thread, 0, dialogue("1", "why"))
-		if u := t.usage(storage.UsageQuery{}); len(u) != 1 || u[0].InputTokens != 100 {
-			t.Errorf("usage after its source was changed: %+v", u)
-		}
+		check("its sources were changed")
 	}},
 	{"copies/out", "what the caller does to results does not reach the store", func(t *T) {
 		given := question("1")
 		given.Parts, given.Feedback = []storage.Part{{TS: "1.1"}}, map[string]int{"U1": 1}
+		given.Calls = []storage.UsageRow{call("U1", "C1", "m", start)}
 		t.accept(given)
 		l := t.acquire(thread, "w")
 		want, err := t.store.Advance(t.ctx(), l, storage.Change{TurnID: "1", From: storage.StateReceived, To: storage.StatePosting, At: start})
 		t.ok(err, "advance")
 		spoil := func(turn storage.Turn) {
 			turn.Parts[0].TS, turn.Feedback["U9"] = "changed", -1
+			turn.Calls[0].Model, *turn.Calls[0].Price = "changed", storage.Price{}
 		}
 		stored := t.turn("1")
 		spoil(want)
@@ -64,7 +68,9 @@ var copyCases = []testCase{
 		t.sameTurn(t.turn("1"), stored, "turn after Open's result was changed")
 		t.wantIDs(t.openIDs(thread), []string{"1"}, "open turns after Open's result was changed")
 
-		final, err := t.store.Finish(t.ctx(), l, storage.Result{TurnID: "1", From: storage.StatePosting, At: start, Messages: dialogue("1", "why")})
+		final, err := t.store.Finish(t.ctx(), l, storage.Result{
+			TurnID: "1", From: storage.StatePosting, At: start, Messages: dialogue("1", "why"), Usage: given.Calls,
+		})
 		t.ok(err, "finish")
 		stored = t.turn("1")
 		spoil(final)

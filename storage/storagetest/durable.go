@@ -20,6 +20,7 @@ var durableCases = []testCase{
 		_, err := t.store.Finish(t.ctx(), l, storage.Result{
 			TurnID: "in streaming", From: storage.StateStreaming, At: start, Answer: "42", HistoryFrom: 2,
 			Messages: dialogue("in streaming", "why"), Usage: []storage.UsageRow{call("U1", "C1", "m", start)},
+			Prompt: storage.PromptNote{Used: 1, Window: 4000, Oldest: "1.1"},
 		})
 		t.ok(err, "finish")
 		t.accept(question("5"), question("6"))

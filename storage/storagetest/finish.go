@@ -9,7 +9,7 @@ import (
 )
 
 var finishCases = []testCase{
-	{"finish", "Finish stores answer, history and usage together", func(t *T) {
+	{"finish", "Finish stores answer, history and usage together, and with the turn what the answer was made from", func(t *T) {
 		t.accept(question("1"))
 		l := t.acquire(thread, "w")
 		want := t.advance(l, "1", storage.StateReceived, storage.StatePosting, storage.StateStreaming)
@@ -17,11 +17,13 @@ var finishCases = []testCase{
 		r := storage.Result{
 			TurnID: "1", From: storage.StateStreaming, At: after(time.Second), Answer: "42",
 			Messages: dialogue("1", "why"), Usage: []storage.UsageRow{row, row}, HistoryFrom: 1,
+			Prompt: storage.PromptNote{Used: 1, Thread: 2, Dropped: 3, Window: 4000, Oldest: "1.1"},
 		}
 		r.Messages[0].Seq = 99 // ignored
 		got, err := t.store.Finish(t.ctx(), l, r)
 		t.ok(err, "finish")
 		want.State, want.Answer, want.UpdatedAt = storage.StateFinal, "42", after(time.Second)
+		want.Calls, want.Prompt = r.Usage, r.Prompt
 		t.sameTurn(got, want, "what Finish returned")
 		t.sameTurn(t.turn("1"), want, "what is stored")
 		t.wantMessages(thread, 0, dialogue("1", "why"))
@@ -41,7 +43,7 @@ var finishCases = []testCase{
 		for _, from := range []storage.State{storage.StateReceived, storage.StateStreaming, storage.StateFinal} {
 			_, err := t.store.Finish(t.ctx(), l, storage.Result{
 				TurnID: "1", From: from, At: after(time.Second), Answer: "x", Messages: dialogue("1", "x"),
-				Usage: []storage.UsageRow{call("U1", "C1", "m", start)}, HistoryFrom: 7,
+				Usage: []storage.UsageRow{call("U1", "C1", "m", start)}, HistoryFrom: 7, Prompt: storage.PromptNote{Used: 9},
 			})
 			t.is(err, storage.ErrConflict, "finish a posting turn from "+string(from))
 			check("finish from " + string(from))

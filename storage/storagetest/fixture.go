@@ -125,6 +125,10 @@ func (t *T) sameTurn(got, want storage.Turn, what string) {
 	for _, turn := range []*storage.Turn{&got, &want} {
 		turn.ReceivedAt, turn.UpdatedAt = turn.ReceivedAt.UTC(), turn.UpdatedAt.UTC()
 		turn.Parts = append([]storage.Part{}, turn.Parts...)
+		turn.Calls = append([]storage.UsageRow{}, turn.Calls...)
+		for i := range turn.Calls {
+			turn.Calls[i].At = turn.Calls[i].At.UTC()
+		}
 		turn.Feedback = maps.Clone(turn.Feedback)
 		if turn.Feedback == nil {
 			turn.Feedback = map[string]int{}
