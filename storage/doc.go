@@ -10,7 +10,8 @@
 //
 // # Who may write
 //
-// [Store.Accept] is open to all. Everything that moves a turn needs a [Lease]
+// [Store.Accept] is open to all, and so is [Store.Reopen], since nobody works
+// on a turn that has ended. Everything that moves an open turn needs a [Lease]
 // on its conversation, so that two workers, or two processes on a shared
 // store, never answer the same thread at the same time. A lease carries a
 // fence: a number that grows with every new holder. A write with an old fence

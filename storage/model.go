@@ -66,14 +66,13 @@ func (s State) Terminal() bool {
 }
 
 // next lists the states a turn may move to. A state may always be written
-// again (a checkpoint). An interrupted turn goes back to posting when a person
-// asks for a retry.
+// again (a checkpoint). No step leads out of a terminal state: to have a turn
+// answered anew is an intent of its own, [Store.Reopen].
 var next = map[State][]State{
-	StateReceived:    {StatePosting, StateFinal, StateDone, StateRejected, StateInterrupted, StateFailed, StateCancelled},
-	StatePosting:     {StateStreaming, StateFinal, StateInterrupted, StateFailed, StateCancelled},
-	StateStreaming:   {StateFinal, StateInterrupted, StateFailed, StateCancelled},
-	StateFinal:       {StateDone, StateFailed},
-	StateInterrupted: {StatePosting},
+	StateReceived:  {StatePosting, StateFinal, StateDone, StateRejected, StateInterrupted, StateFailed, StateCancelled},
+	StatePosting:   {StateStreaming, StateFinal, StateInterrupted, StateFailed, StateCancelled},
+	StateStreaming: {StateFinal, StateInterrupted, StateFailed, StateCancelled},
+	StateFinal:     {StateDone, StateFailed},
 }
 
 // CanFollow reports whether a turn in state from may be moved to state to.
@@ -122,7 +121,8 @@ type Turn struct {
 
 	Calls  []UsageRow // model calls of the last answering
 	Prompt PromptNote // what the model was given in it
-	// Again: answered before; its messages may stand in the history.
+	// Again: answered before, and reopened; its messages may stand in the
+	// history.
 	Again bool
 }
 

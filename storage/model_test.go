@@ -20,7 +20,7 @@ func TestCanFollow(t *testing.T) {
 		StateFinal:       "...xx..x.",
 		StateDone:        ".........",
 		StateRejected:    ".........",
-		StateInterrupted: ".x.......",
+		StateInterrupted: ".........",
 		StateFailed:      ".........",
 		StateCancelled:   ".........",
 	}

@@ -82,8 +82,25 @@ type Store interface {
 	Join(ctx context.Context, l Lease, into string, from []string, at time.Time) (Turn, error)
 	// Finish moves a turn to StateFinal and, in the same write, appends r's
 	// messages to the history and r's rows to the usage ledger. A turn is
-	// finished once: to finish a final turn is [ErrConflict].
+	// finished once: to finish a final turn is [ErrConflict]. If it was
+	// reopened, messages that the history holds from its last Finish are
+	// replaced where they are, so that a question answered anew does not stand
+	// there twice.
 	Finish(ctx context.Context, l Lease, r Result) (Turn, error)
+
+	// Reopen makes a turn that has ended open again, so that it is answered
+	// anew, in the messages its reply has in Slack: it becomes StateStreaming,
+	// or StateReceived without a ReplyID if it has none. Parts without a ts go,
+	// and so does what is about the old answer: Attempt, Answer, Failure,
+	// Calls, Prompt and Feedback. It needs no lease, since nobody works on a
+	// turn that has ended.
+	//
+	// It claims r.Keys in the same write, as Accept does: if one is claimed
+	// already it returns false and changes nothing, whatever the turn's state.
+	// Otherwise a turn that is not in a terminal state, was rejected or was
+	// joined into another (which is the one to reopen) is [ErrConflict], and an
+	// unknown one [ErrNotFound].
+	Reopen(ctx context.Context, r Reopening) (t Turn, fresh bool, err error)
 
 	// History returns the newest limit messages of a conversation; 0 means
 	// all. An unknown conversation has an empty history.
@@ -119,13 +136,23 @@ type Change struct {
 	Attempt int
 }
 
+// Reopening says which turn is to be answered anew, and why it is asked.
+type Reopening struct {
+	TurnID string
+	Text   string // the new question; "" keeps the old one
+	Keys   []DedupeKey
+	At     time.Time // becomes ReceivedAt and UpdatedAt
+}
+
 // Result is what [Store.Finish] stores with a turn's answer.
 type Result struct {
 	TurnID string
 	From   State
 	At     time.Time
 	Answer string
-	// Messages are appended in order; Seq is ignored.
+	// Messages are appended in order; Seq is ignored. Those of a reopened turn
+	// that have TurnID, Role and TS of a message in the history replace it and
+	// take its Seq; among equal ones the last replaces the newest.
 	Messages []Message
 	Usage    []UsageRow // goes to the ledger and to [Turn.Calls]
 	Prompt   PromptNote

@@ -112,6 +112,71 @@ func BenchmarkTurn(b *testing.B) {
 	b.ReportMetric(5*float64(b.N)/b.Elapsed().Seconds(), "writes/s")
 }
 
+// BenchmarkFinish stores an answer: the first to a question in a new thread, and
+// another one to the oldest question of a thread of 100.
+func BenchmarkFinish(b *testing.B) {
+	ctx := context.Background()
+	begin := func(b *testing.B, s *Store, t storage.Turn) storage.Lease {
+		if _, err := s.Accept(ctx, t, nil); err != nil {
+			b.Fatal(err)
+		}
+		l, err := s.Acquire(ctx, t.Key, "w", t.ReceivedAt, time.Hour)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return l
+	}
+	finish := func(b *testing.B, s *Store, l storage.Lease, t storage.Turn) {
+		_, err := s.Finish(ctx, l, storage.Result{
+			TurnID: t.ID, From: storage.StateReceived, Answer: t.Text, At: t.ReceivedAt,
+			Messages: []storage.Message{
+				{TurnID: t.ID, Role: storage.RoleUser, UserID: t.UserID, TS: t.TS, Text: t.Text},
+				{TurnID: t.ID, Role: storage.RoleAssistant, Text: t.Text},
+			},
+			Usage: []storage.UsageRow{{TurnID: t.ID, UserID: t.UserID, ChannelID: t.Key.ChannelID, Provider: "p", Model: "m", At: t.ReceivedAt, InputTokens: 900, OutputTokens: 40, Outcome: storage.OutcomeOK}},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("first", func(b *testing.B) {
+		s := openBench(b)
+		b.ReportAllocs()
+		for i := range b.N {
+			b.StopTimer()
+			t, _ := slackTurn(int64(i))
+			l := begin(b, s, t)
+			b.StartTimer()
+			finish(b, s, l, t)
+		}
+	})
+	b.Run("again", func(b *testing.B) {
+		s := openBench(b)
+		oldest, _ := slackTurn(0)
+		var l storage.Lease
+		for i := range 100 {
+			t, _ := slackTurn(int64(i))
+			t.Key = oldest.Key
+			l = begin(b, s, t)
+			finish(b, s, l, t)
+		}
+		end := storage.Change{TurnID: oldest.ID, From: storage.StateFinal, To: storage.StateDone}
+		b.ReportAllocs()
+		b.ResetTimer()
+		for range b.N {
+			b.StopTimer()
+			if _, err := s.Advance(ctx, l, end); err != nil {
+				b.Fatal(err)
+			}
+			if _, _, err := s.Reopen(ctx, storage.Reopening{TurnID: oldest.ID}); err != nil {
+				b.Fatal(err)
+			}
+			b.StartTimer()
+			finish(b, s, l, oldest)
+		}
+	})
+}
+
 // BenchmarkHistory reads a thread of 100 messages, as each prompt does.
 func BenchmarkHistory(b *testing.B) {
 	s := openBench(b)

@@ -11,6 +11,9 @@ import (
 // Finish implements [storage.Store].
 func (s *Store) Finish(ctx context.Context, l storage.Lease, r storage.Result) (storage.Turn, error) {
 	r.Messages, r.Usage = slices.Clone(r.Messages), cloneUsage(r.Usage)
+	for i := range r.Messages {
+		r.Messages[i].Seq = 0
+	}
 	var turn storage.Turn
 	if err := s.writer.submit(ctx, func(c *change) (err error) {
 		turn, err = s.finish(c, l, r)
@@ -36,13 +39,46 @@ func (s *Store) finish(c *change, l storage.Lease, r storage.Result) (storage.Tu
 	turn.State, turn.UpdatedAt, turn.Answer = storage.StateFinal, r.At, r.Answer
 	turn.Calls, turn.Prompt = r.Usage, r.Prompt
 	c.putTurn(th, &turn)
+	if turn.Again {
+		if err := c.findMessages(th, r.Messages); err != nil {
+			return turn, err
+		}
+	}
 	for i := range r.Messages {
-		th.last++
-		c.put(bucketThread, messageKey(th.key, th.last), encodeMessage(&r.Messages[i]))
+		m := &r.Messages[i]
+		if m.Seq == 0 {
+			th.last++
+			m.Seq = th.last
+		}
+		c.put(bucketThread, messageKey(th.key, m.Seq), encodeMessage(m))
 	}
 	if r.HistoryFrom != 0 {
 		th.from = r.HistoryFrom
 	}
 	c.putThread(th)
 	return turn, s.recordUsage(c, r.Usage)
+}
+
+// findMessages sets the Seq of those messages that the history holds already.
+// It may read the whole history to find that there are none, so it is not for
+// the first answer to a question.
+func (c *change) findMessages(th *thread, messages []storage.Message) error {
+	left := len(messages)
+	for old, err := range c.messages(th.key, th.last) {
+		if err != nil {
+			return err
+		}
+		for i := len(messages) - 1; i >= 0; i-- {
+			m := &messages[i]
+			if m.Seq == 0 && m.TurnID == old.TurnID && m.Role == old.Role && m.TS == old.TS {
+				m.Seq = old.Seq
+				left--
+				break
+			}
+		}
+		if left == 0 {
+			break
+		}
+	}
+	return nil
 }

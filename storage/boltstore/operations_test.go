@@ -37,7 +37,7 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 		{UserID: "U1", At: at, Outcome: "failed"},
 	}[:o.rng.IntN(3)]
 	var err error
-	switch o.rng.IntN(10) {
+	switch o.rng.IntN(11) {
 	case 0, 1, 2:
 		var fresh bool
 		turn := storage.Turn{ID: id, Key: key, TS: fmt.Sprint(o.n), Text: id, ReceivedAt: at, UpdatedAt: at}
@@ -57,7 +57,7 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 			from = allStates[o.rng.IntN(len(allStates))]
 		}
 		if to == storage.StateFinal {
-			_, err = s.Finish(ctx, l, storage.Result{TurnID: id, From: from, At: at, Answer: "a", Messages: make([]storage.Message, o.rng.IntN(3)), Usage: rows})
+			_, err = s.Finish(ctx, l, storage.Result{TurnID: id, From: from, At: at, Answer: "a", Messages: messages(turn)[:o.rng.IntN(4)], Usage: rows})
 			o.count(err, "finished")
 		} else {
 			_, err = s.Advance(ctx, l, storage.Change{TurnID: id, From: from, To: to, At: at, Answer: "so far"})
@@ -83,6 +83,10 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 				o.count(err, "purged")
 			}
 		}
+	case 10:
+		var fresh bool
+		_, fresh, err = s.Reopen(ctx, storage.Reopening{TurnID: id, Keys: []storage.DedupeKey{{Kind: "event", Value: fmt.Sprint(o.rng.IntN(400))}}, At: at})
+		o.count(err, map[bool]string{true: "reopened", false: "duplicate"}[fresh])
 	}
 	for _, refusal := range []error{storage.ErrConflict, storage.ErrNotFound} {
 		if errors.Is(err, refusal) {
@@ -91,6 +95,15 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 		}
 	}
 	return err
+}
+
+// messages are what a turn leaves in the history.
+func messages(turn storage.Turn) []storage.Message {
+	return []storage.Message{
+		{TurnID: turn.ID, Role: storage.RoleUser, TS: turn.TS, Text: turn.Text},
+		{TurnID: turn.ID, Role: storage.RoleAssistant, Text: "a"},
+		{TurnID: turn.ID, Role: storage.RoleUser, TS: turn.TS + "1", Text: "heard"},
+	}
 }
 
 func (o *operations) count(err error, kind string) {

@@ -1,10 +1,8 @@
 package boltstore
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,57 +91,4 @@ func compareTS(a, b string) int {
 	aSec, aMicro, _ := strings.Cut(a, ".")
 	bSec, bMicro, _ := strings.Cut(b, ".")
 	return cmp.Or(cmp.Compare(len(aSec), len(bSec)), strings.Compare(aSec, bSec), strings.Compare(aMicro, bMicro))
-}
-
-// History implements [storage.Store].
-func (s *Store) History(ctx context.Context, key storage.ConversationKey, limit int) (storage.History, error) {
-	var h storage.History
-	err := s.read(ctx, func(v view) (err error) {
-		h, err = v.history(threadKey(key), limit)
-		return err
-	})
-	if err != nil {
-		return storage.History{}, fmt.Errorf("history of %s: %w", key, err)
-	}
-	return h, nil
-}
-
-// history reads exactly the seqs that must exist: a gap is damage.
-func (v view) history(thread []byte, limit int) (storage.History, error) {
-	c, ok, err := v.conversation(thread)
-	if err != nil {
-		return storage.History{}, err
-	}
-	if !ok {
-		return storage.History{}, v.absent(bucketThread, conversationKey(thread))
-	}
-	n := c.last
-	if limit > 0 {
-		n = min(n, uint64(limit))
-	}
-	h := storage.History{From: c.from}
-	if n == 0 {
-		return h, nil
-	}
-	h.Messages = make([]storage.Message, 0, min(n, 4096))
-	cur := v.cursor(bucketThread)
-	want := messageKey(thread, c.last-n+1)
-	k, record := cur.Seek(want)
-	for seq := c.last - n + 1; seq <= c.last; seq++ {
-		binary.BigEndian.PutUint64(want[len(want)-8:], seq)
-		if !bytes.Equal(k, want) {
-			return storage.History{}, missing(bucketThread, want)
-		}
-		payload, err := unseal(bucketThread, k, record)
-		if err != nil {
-			return storage.History{}, err
-		}
-		m, err := decodeMessage(seq, payload)
-		if err != nil {
-			return storage.History{}, damaged(bucketThread, k, err.Error())
-		}
-		h.Messages = append(h.Messages, m)
-		k, record = cur.Next()
-	}
-	return h, nil
 }

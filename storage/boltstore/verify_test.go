@@ -65,6 +65,9 @@ func verifyThreads(t *testing.T, v view, records []map[string][]byte) {
 			} else {
 				idle[string(idleKey(hourOf(c.active), thread))] = []byte{}
 			}
+			if _, err := v.history(thread, 0); err != nil {
+				t.Errorf("history of %s: %v", key, err)
+			}
 		case partTurn:
 			d := decoder{b: rest}
 			turn, err := decodeTurn(key, d.string(), payload)
@@ -143,7 +146,7 @@ func TestRandomOperations(t *testing.T) {
 		verify(t, s)
 		closeTest(t, s)
 	}
-	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "purged"} {
+	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "reopened", "purged"} {
 		if r.seen[kind] == 0 {
 			t.Errorf("nothing was %s: the test does not do what it should", kind)
 		}

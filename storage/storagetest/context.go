@@ -11,7 +11,10 @@ import (
 var contextCases = []testCase{
 	{"context", "a context that is done on entry means nothing happened", func(t *T) {
 		l := t.everyMethodReady()
-		one, two, three := t.unchanged("1"), t.unchanged("2"), t.unchanged("3")
+		var checks []func(string)
+		for _, id := range []string{"1", "2", "3", "ended"} {
+			checks = append(checks, t.unchanged(id))
+		}
 		canceled, cancel := context.WithCancel(t.ctx())
 		cancel()
 		late, cancel := context.WithDeadline(t.ctx(), time.Unix(0, 0))
@@ -19,13 +22,13 @@ var contextCases = []testCase{
 		for _, ctx := range []context.Context{canceled, late} {
 			for name, call := range t.everyMethod(l) {
 				t.is(call(ctx), ctx.Err(), name)
-				for _, check := range []func(string){one, two, three} {
+				for _, check := range checks {
 					check(name)
 				}
 			}
 		}
 		t.is(second(t.store.Turn(t.ctx(), "new")), storage.ErrNotFound, "turn of a canceled Accept")
-		t.wantOnce("keys of canceled calls", true, event("new"), event("once"))
+		t.wantOnce("keys of canceled calls", true, event("new"), event("once"), event("again"))
 		_, err := t.store.Acquire(t.ctx(), thread, "other", after(2*time.Hour), time.Hour)
 		t.ok(err, "acquire when the lease was to end, before a canceled Renew")
 	}},
@@ -82,8 +85,10 @@ var contextCases = []testCase{
 // everyMethodReady stores what everyMethod needs to succeed.
 func (t *T) everyMethodReady() storage.Lease {
 	t.Helper()
-	t.accept(question("1"), question("2"), question("3"))
-	return t.acquire(thread, "w")
+	t.accept(question("1"), question("2"), question("3"), question("ended"))
+	l := t.acquire(thread, "w")
+	t.advance(l, "ended", storage.StateReceived, storage.StateFailed)
+	return l
 }
 
 // everyMethod is a call of each method that would succeed and change something.
@@ -110,6 +115,10 @@ func (t *T) everyMethod(l storage.Lease) map[string]func(context.Context) error 
 		"Join": func(ctx context.Context) error { return second(s.Join(ctx, l, "2", []string{"1"}, start)) },
 		"Finish": func(ctx context.Context) error {
 			return second(s.Finish(ctx, l, storage.Result{TurnID: "3", From: storage.StateReceived, At: start, Messages: dialogue("3", "x")}))
+		},
+		"Reopen": func(ctx context.Context) error {
+			_, _, err := s.Reopen(ctx, storage.Reopening{TurnID: "ended", Keys: []storage.DedupeKey{event("again")}, At: start})
+			return err
 		},
 		"History":     func(ctx context.Context) error { return second(s.History(ctx, thread, 0)) },
 		"SetFeedback": func(ctx context.Context) error { return s.SetFeedback(ctx, "1", "U1", 1, start) },

@@ -37,7 +37,7 @@ var orderCases = []testCase{
 		)
 		t.wantIDs(t.openIDs(thread), []string{"a", "b", "c", "d", "e", "f", "g"}, "order")
 	}},
-	{"open/non-terminal only", "a turn is open until it reaches a terminal state, and again when an interrupted one is tried again", func(t *T) {
+	{"open/non-terminal only", "a turn is open until it reaches a terminal state, and again when it is reopened", func(t *T) {
 		l := t.acquire(thread, "w")
 		for state, path := range paths {
 			id := string(state)
@@ -48,10 +48,10 @@ var orderCases = []testCase{
 		got := t.openIDs(thread)
 		slices.Sort(got)
 		t.wantIDs(got, want, "open turns")
-		t.advance(l, "interrupted", storage.StateInterrupted, storage.StatePosting)
+		t.again("interrupted", "")
 		got = t.openIDs(thread)
 		slices.Sort(got)
-		t.wantIDs(got, []string{"final", "interrupted", "posting", "received", "streaming"}, "open turns after a retry")
+		t.wantIDs(got, []string{"final", "interrupted", "posting", "received", "streaming"}, "open turns after Reopen")
 	}},
 	{"open/unknown conversation", "a conversation nobody has spoken in has no open turns", func(t *T) {
 		t.accept(question("1"))
@@ -78,9 +78,9 @@ var orderCases = []testCase{
 		t.wantConversations("one turn left", thread, other)
 		t.advance(l, "2", storage.StateReceived, storage.StatePosting, storage.StateInterrupted)
 		t.wantConversations("none left", other)
-		t.advance(l, "2", storage.StateInterrupted, storage.StatePosting)
-		t.wantConversations("tried again", thread, other)
-		t.advance(l, "2", storage.StatePosting, storage.StateFailed)
+		t.again("2", "")
+		t.wantConversations("reopened", thread, other)
+		t.advance(l, "2", storage.StateReceived, storage.StateFailed)
 		t.accept(question("4"))
 		t.wantConversations("asked again", thread, other)
 	}},

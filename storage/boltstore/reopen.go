@@ -1,0 +1,56 @@
+package boltstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// Reopen implements [storage.Store].
+func (s *Store) Reopen(ctx context.Context, r storage.Reopening) (t storage.Turn, fresh bool, err error) {
+	cl := newClaim(r.Keys, r.At)
+	var turn storage.Turn
+	var ok bool
+	if err := s.writer.submit(ctx, func(c *change) (err error) {
+		if ok = s.claims.free(cl); ok {
+			turn, err = s.reopen(c, r, cl)
+		}
+		return err
+	}); err != nil {
+		return storage.Turn{}, false, fmt.Errorf("reopen turn %s: %w", r.TurnID, err)
+	}
+	return turn, ok, nil
+}
+
+func (s *Store) reopen(c *change, r storage.Reopening, cl claim) (storage.Turn, error) {
+	turn, err := c.turnByID(r.TurnID)
+	switch {
+	case err != nil:
+		return turn, err
+	case turn.JoinedInto != "":
+		return turn, fmt.Errorf("%w: it was joined into turn %s", storage.ErrConflict, turn.JoinedInto)
+	case !turn.State.Terminal(), turn.State == storage.StateRejected:
+		return turn, fmt.Errorf("%w: it is %s", storage.ErrConflict, turn.State)
+	}
+	th, err := c.threadOf(threadKey(turn.Key))
+	if err != nil {
+		return turn, err
+	}
+	turn.Parts = slices.DeleteFunc(turn.Parts, func(p storage.Part) bool { return p.TS == "" })
+	turn.State = storage.StateStreaming
+	if len(turn.Parts) == 0 {
+		turn.State, turn.ReplyID = storage.StateReceived, ""
+	}
+	if r.Text != "" {
+		turn.Text = r.Text
+	}
+	turn.Attempt, turn.Answer, turn.Failure, turn.Feedback = 0, "", "", nil
+	turn.Calls, turn.Prompt, turn.Again = nil, storage.PromptNote{}, true
+	turn.ReceivedAt, turn.UpdatedAt = r.At, r.At
+	c.putTurn(th, &turn)
+	c.putThread(th)
+	s.take(c, cl)
+	return turn, nil
+}
