@@ -106,6 +106,19 @@ type Store interface {
 	// all. An unknown conversation has an empty history.
 	History(ctx context.Context, key ConversationKey, limit int) (History, error)
 
+	// Unsay takes back what was said in the message ts, because it was deleted
+	// in Slack. It goes from the history; if it is the question of a turn, that
+	// turn's answer goes too. The Seq of other messages stays. A turn in
+	// StateReceived that asks it becomes StateCancelled with the Failure "the
+	// question was deleted".
+	//
+	// It returns all turns of the conversation that ask it, as they are stored
+	// now, so that the caller can stop one that is being answered or offer to
+	// remove its answer. An unknown conversation has none, and an empty ts is
+	// nobody's. It needs no lease: a worker who was about to begin with a turn
+	// is told by [ErrConflict].
+	Unsay(ctx context.Context, key ConversationKey, ts string, at time.Time) (turns []Turn, err error)
+
 	// SetFeedback stores a user's +1 or -1 on a turn, replacing an earlier
 	// one; 0 takes it back. It needs no lease. [ErrNotFound] if unknown.
 	SetFeedback(ctx context.Context, turnID, userID string, value int, at time.Time) error

@@ -43,7 +43,7 @@ func (c *change) putSealed(b bucket, key, record []byte) {
 	c.ops = append(c.ops, op{b, key, record})
 }
 
-// putEmpty stages an index entry, whose key says everything.
+// putEmpty stages a record whose key says everything.
 func (c *change) putEmpty(b bucket, key []byte) { c.put(b, key, newEncoder(0)) }
 
 func (c *change) delete(b bucket, key []byte) {

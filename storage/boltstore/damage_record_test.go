@@ -53,6 +53,7 @@ func TestDamagedRecord(t *testing.T) {
 	turnOf := func(id string) func(*Store) error {
 		return func(s *Store) error { _, err := s.Turn(ctx, id); return err }
 	}
+	unsay := func(s *Store) error { _, err := s.Unsay(ctx, first.Key, first.TS, benchStart); return err }
 	history := func(s *Store) error { _, err := s.History(ctx, first.Key, 0); return err }
 	cases := []struct {
 		name    string
@@ -65,6 +66,9 @@ func TestDamagedRecord(t *testing.T) {
 		{"index of turns", bucketTurnID, turnIDKey(first.ID), turnOf(first.ID)},
 		{"conversation", bucketThread, conversationKey(thread), history},
 		{"message", bucketThread, messageKey(thread, 1), history},
+		{"message, for Unsay", bucketThread, messageKey(thread, 1), unsay},
+		{"turn, for Unsay", bucketThread, turnKey(thread, first.ID), unsay},
+		{"conversation, for Unsay", bucketThread, conversationKey(thread), unsay},
 		{"open", bucketOpen, thread, func(s *Store) error { _, err := s.OpenConversations(ctx); return err }},
 		{"total", bucketUsage, nil, func(s *Store) error { _, err := s.Usage(ctx, storage.UsageQuery{}); return err }},
 		{"total, for purge", bucketUsage, nil, purge},
@@ -128,8 +132,9 @@ func TestDamagedKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	noticed := 0
-	conversation, message := conversationKey(threadKey(turn.Key)), messageKey(threadKey(turn.Key), 3)
-	for _, key := range [][]byte{turnIDKey(turn.ID), conversation, turnKey(threadKey(turn.Key), turn.ID), threadKey(turn.Key), message, total[0], total[1], total[2]} {
+	thread := threadKey(turn.Key)
+	conversation, asked, message := conversationKey(thread), turnKey(thread, turn.ID), messageKey(thread, 3)
+	for _, key := range [][]byte{turnIDKey(turn.ID), conversation, asked, thread, message, total[0], total[1], total[2]} {
 		for bit := range len(key) * 8 {
 			d, err := tryImage(t, flipEverywhere(image, key, bit))
 			if err != nil {
@@ -152,10 +157,14 @@ func TestDamagedKey(t *testing.T) {
 			if fresh, err := d.Accept(t.Context(), again, nil); fresh && bytes.Equal(key, conversation) {
 				t.Errorf("bit %d of a conversation's key: it began anew, %v", bit, err)
 			}
+			_, errUnsay := d.Unsay(t.Context(), turn.Key, turn.TS, benchStart)
+			if errUnsay == nil && (bytes.Equal(key, conversation) || bytes.Equal(key, asked) || bytes.Equal(key, message)) {
+				t.Errorf("bit %d of key %q: Unsay passed over the record", bit, key)
+			}
 			if errHistory == nil && bytes.Equal(key, message) {
 				t.Errorf("bit %d of a message's key: the history was given without it", bit)
 			}
-			errs := []error{errTurn, errOpen, errList, errHistory, errFrom, errDay, errTo}
+			errs := []error{errTurn, errOpen, errList, errHistory, errUnsay, errFrom, errDay, errTo}
 			for _, err := range errs {
 				if err != nil && !errors.Is(err, storage.ErrCorrupt) {
 					t.Errorf("bit %d of key %q: %v, want an answer or ErrCorrupt", bit, key, err)

@@ -21,7 +21,7 @@
 //	meta     name                                 schema, boot counter, last clean stop
 //	thread   thread, 0                            last activity, newest seq, From, ids of open turns
 //	thread   thread, 1, turn id                   the Turn
-//	thread   thread, 2, seq (8)                   the Message
+//	thread   thread, 2, seq (8)                   the Message; nothing if it was taken back
 //	turn_id  turn id                              thread
 //	open     thread                               nothing: the thread has a turn in a non-terminal state
 //	idle     hour of last activity (8), thread    nothing: it has none

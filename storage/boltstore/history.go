@@ -55,7 +55,7 @@ func (v view) history(thread []byte, limit int) (storage.History, error) {
 
 // messages yields the messages of a conversation whose newest is last, newest
 // first, and ends with the first error. It reads exactly the seqs that must
-// exist: a gap is damage.
+// exist: a gap is damage. A message that was taken back has an empty record.
 func (v view) messages(thread []byte, last uint64) iter.Seq2[storage.Message, error] {
 	return func(yield func(storage.Message, error) bool) {
 		want := messageKey(thread, last)
@@ -63,8 +63,12 @@ func (v view) messages(thread []byte, last uint64) iter.Seq2[storage.Message, er
 		k, record := cur.Seek(want)
 		for seq := last; seq > 0; seq-- {
 			binary.BigEndian.PutUint64(want[len(want)-8:], seq)
-			m, err := readMessage(want, k, record)
-			if !yield(m, err) || err != nil {
+			m, ok, err := readMessage(want, k, record)
+			if err != nil {
+				yield(m, err)
+				return
+			}
+			if ok && !yield(m, nil) {
 				return
 			}
 			k, record = cur.Prev()
@@ -72,17 +76,18 @@ func (v view) messages(thread []byte, last uint64) iter.Seq2[storage.Message, er
 	}
 }
 
-// readMessage decodes the record that was found where want should be.
-func readMessage(want, found, record []byte) (m storage.Message, err error) {
+// readMessage decodes the record that was found where want should be. It is not
+// ok if the message was taken back.
+func readMessage(want, found, record []byte) (m storage.Message, ok bool, err error) {
 	if !bytes.Equal(found, want) {
-		return m, missing(bucketThread, want)
+		return m, false, missing(bucketThread, want)
 	}
 	payload, err := unseal(bucketThread, found, record)
-	if err != nil {
-		return m, err
+	if err != nil || len(payload) == 0 {
+		return m, false, err
 	}
 	if m, err = decodeMessage(binary.BigEndian.Uint64(want[len(want)-8:]), payload); err != nil {
-		return m, damaged(bucketThread, found, err.Error())
+		return m, false, damaged(bucketThread, found, err.Error())
 	}
-	return m, nil
+	return m, true, nil
 }

@@ -79,10 +79,12 @@ func (v view) openTurns(key storage.ConversationKey) ([]storage.Turn, error) {
 		}
 		turns = append(turns, turn)
 	}
-	slices.SortFunc(turns, func(a, b storage.Turn) int {
-		return cmp.Or(compareTS(a.TS, b.TS), a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(turns, compareTurns)
 	return turns, nil
+}
+
+func compareTurns(a, b storage.Turn) int {
+	return cmp.Or(compareTS(a.TS, b.TS), a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID))
 }
 
 // compareTS orders Slack timestamps, "seconds.micros" without leading zeros, as

@@ -1,9 +1,12 @@
 package boltstore
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime/debug"
 
 	bolt "go.etcd.io/bbolt"
@@ -103,6 +106,37 @@ func (v view) turn(key storage.ConversationKey, thread []byte, id string) (t sto
 		return t, false, damaged(bucketThread, k, err.Error())
 	}
 	return t, true, nil
+}
+
+// turns yields all turns of a conversation that exists, and ends with the first
+// error. The record behind the last turn is verified too: it may be a turn
+// whose key is damaged.
+func (v view) turns(key storage.ConversationKey, thread []byte) iter.Seq2[storage.Turn, error] {
+	return func(yield func(storage.Turn, error) bool) {
+		prefix := extend(thread, partTurn, 0)
+		c := v.cursor(bucketThread)
+		c.Seek(conversationKey(thread))
+		for k, record := c.Next(); k != nil; k, record = c.Next() {
+			payload, err := unseal(bucketThread, k, record)
+			if err != nil {
+				yield(storage.Turn{}, err)
+				return
+			}
+			id, ok := bytes.CutPrefix(k, prefix)
+			if !ok {
+				return
+			}
+			r := keyReader{decoder{b: id}}
+			t, err := decodeTurn(key, r.string(), payload)
+			if err = cmp.Or(err, r.end()); err != nil {
+				yield(storage.Turn{}, damaged(bucketThread, k, err.Error()))
+				return
+			}
+			if !yield(t, nil) {
+				return
+			}
+		}
+	}
 }
 
 // owner returns the conversation a turn belongs to, and whether the turn
