@@ -119,6 +119,16 @@ type Store interface {
 	// is told by [ErrConflict].
 	Unsay(ctx context.Context, key ConversationKey, ts string, at time.Time) (turns []Turn, err error)
 
+	// Amend replaces the text of the message ts, because it was edited in
+	// Slack: that of a turn in StateReceived that asks it, unless others were
+	// joined into the turn, since the text is theirs too then; and that of
+	// messages in the history that were heard in the thread, which are a
+	// user's and not the question of their turn. What was answered already
+	// keeps the text that was answered: [Store.Reopen] takes the new one.
+	//
+	// What it returns, and what it needs, is as for Unsay.
+	Amend(ctx context.Context, key ConversationKey, ts, text string, at time.Time) (turns []Turn, err error)
+
 	// SetFeedback stores a user's +1 or -1 on a turn, replacing an earlier
 	// one; 0 takes it back. It needs no lease. [ErrNotFound] if unknown.
 	SetFeedback(ctx context.Context, turnID, userID string, value int, at time.Time) error

@@ -37,7 +37,7 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 		{UserID: "U1", At: at, Outcome: "failed"},
 	}[:o.rng.IntN(3)]
 	var err error
-	switch o.rng.IntN(12) {
+	switch o.rng.IntN(13) {
 	case 0, 1, 2:
 		var fresh bool
 		turn := storage.Turn{ID: id, Key: key, TS: fmt.Sprint(o.n), Text: id, ReceivedAt: at, UpdatedAt: at}
@@ -87,13 +87,18 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 		var fresh bool
 		_, fresh, err = s.Reopen(ctx, storage.Reopening{TurnID: id, Keys: []storage.DedupeKey{{Kind: "event", Value: fmt.Sprint(o.rng.IntN(400))}}, At: at})
 		o.count(err, map[bool]string{true: "reopened", false: "duplicate"}[fresh])
-	case 11:
+	case 11, 12:
 		var turn storage.Turn
 		if turn, err = s.Turn(ctx, id); err != nil {
 			break
 		}
-		_, err = s.Unsay(ctx, turn.Key, turn.TS, at)
-		o.count(err, "unsaid")
+		if o.rng.IntN(2) == 0 {
+			_, err = s.Amend(ctx, turn.Key, turn.TS+[]string{"", "1"}[o.rng.IntN(2)], "edited", at)
+			o.count(err, "amended")
+		} else {
+			_, err = s.Unsay(ctx, turn.Key, turn.TS, at)
+			o.count(err, "unsaid")
+		}
 	}
 	for _, refusal := range []error{storage.ErrConflict, storage.ErrNotFound} {
 		if errors.Is(err, refusal) {

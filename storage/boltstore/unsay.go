@@ -72,11 +72,58 @@ func (c *change) takeBack(m *said) error {
 	return nil
 }
 
+// Amend implements [storage.Store].
+func (s *Store) Amend(ctx context.Context, key storage.ConversationKey, ts, text string, at time.Time) ([]storage.Turn, error) {
+	var turns []storage.Turn
+	if err := s.writer.submit(ctx, func(c *change) (err error) {
+		turns, err = c.amend(key, ts, text, at)
+		return err
+	}); err != nil {
+		return nil, fmt.Errorf("amend message %s of %s: %w", ts, key, err)
+	}
+	return turns, nil
+}
+
+func (c *change) amend(key storage.ConversationKey, ts, text string, at time.Time) ([]storage.Turn, error) {
+	m, err := c.said(key, ts)
+	if m == nil || err != nil {
+		return nil, err
+	}
+	for old, err := range c.messages(m.key, m.last) {
+		if err != nil {
+			return nil, err
+		}
+		if old.TS == ts && old.Role == storage.RoleUser && !m.asks(old.TurnID) && old.Text != text {
+			old.Text = text
+			c.put(bucketThread, messageKey(m.key, old.Seq), encodeMessage(&old))
+		}
+	}
+	waits := false
+	for i := range m.turns {
+		turn := &m.turns[i]
+		if turn.State == storage.StateReceived && turn.JoinedInto == "" && !m.taken[turn.ID] {
+			turn.Text, turn.UpdatedAt = text, at
+			c.putTurn(m.thread, turn)
+			waits = true
+		}
+	}
+	if waits {
+		c.putThread(m.thread)
+	}
+	return m.turns, nil
+}
+
 // said is a message in Slack, and what has become of it here.
 type said struct {
 	*thread
 	ts    string
-	turns []storage.Turn // those that ask it
+	turns []storage.Turn  // those that ask it
+	taken map[string]bool // ids of turns that others were joined into
+}
+
+// asks reports whether the message is the question of a turn.
+func (m *said) asks(id string) bool {
+	return slices.ContainsFunc(m.turns, func(t storage.Turn) bool { return t.ID == id })
 }
 
 // said loads the conversation of a message; nil if there is none.
@@ -91,13 +138,16 @@ func (c *change) said(key storage.ConversationKey, ts string) (*said, error) {
 	if !th.stored {
 		return nil, c.absent(bucketThread, conversationKey(th.key))
 	}
-	m := &said{thread: th, ts: ts}
+	m := &said{thread: th, ts: ts, taken: make(map[string]bool)}
 	for turn, err := range c.view.turns(key, m.key) {
 		if err != nil {
 			return nil, err
 		}
 		if turn.TS == ts {
 			m.turns = append(m.turns, turn)
+		}
+		if turn.JoinedInto != "" {
+			m.taken[turn.JoinedInto] = true
 		}
 	}
 	slices.SortFunc(m.turns, compareTurns)

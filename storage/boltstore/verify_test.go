@@ -146,7 +146,7 @@ func TestRandomOperations(t *testing.T) {
 		verify(t, s)
 		closeTest(t, s)
 	}
-	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "reopened", "unsaid", "purged"} {
+	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "reopened", "unsaid", "amended", "purged"} {
 		if r.seen[kind] == 0 {
 			t.Errorf("nothing was %s: the test does not do what it should", kind)
 		}

@@ -1,0 +1,134 @@
+package storagetest
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+var amendCases = []testCase{
+	{"amend/states", "a turn that waits gets the new text, others keep what is being answered; all that ask the message are returned in order", func(t *T) {
+		l := t.acquire(thread, "w")
+		var want []storage.Turn
+		states := []storage.State{
+			storage.StateReceived, storage.StateDone, storage.StateFailed, storage.StateFinal, storage.StateInterrupted,
+			storage.StatePosting, storage.StateCancelled, storage.StateRejected, storage.StateStreaming, storage.StateReceived,
+		}
+		for i, state := range states {
+			turn := said(firstTS, answered(fmt.Sprint(9-i))) // ids in another order
+			turn.ReceivedAt = after(time.Duration(i) * time.Second)
+			t.accept(turn)
+			t.advance(l, turn.ID, paths[state]...)
+			turn = t.turn(turn.ID)
+			if state == storage.StateReceived {
+				turn.Text, turn.UpdatedAt = "edited", after(time.Minute)
+			}
+			want = append(want, turn)
+		}
+		t.accept(said(secondTS, question("other")))
+		other, open := t.turn("other"), t.openIDs(thread)
+		got, err := t.store.Amend(t.ctx(), thread, firstTS, "edited", after(time.Minute))
+		t.ok(err, "amend")
+		t.sameTurns(got, want, "what Amend returned")
+		got[0].Feedback["U9"], *got[0].Calls[0].Price = 1, storage.Price{} // must not reach the store
+		for _, turn := range want {
+			t.sameTurn(t.turn(turn.ID), turn, "what is stored")
+		}
+		t.sameTurn(t.turn("other"), other, "turn that asks another message")
+		t.wantIDs(t.openIDs(thread), open, "open turns")
+		t.advance(l, "9", storage.StateReceived, storage.StatePosting)
+	}},
+	{"amend/history", "the history keeps the question that was answered, and follows what was heard in the thread", func(t *T) {
+		all := t.discussed()
+		before := t.history(thread, 0)
+		t.amend(thread, firstTS, "edited", t.turn("first"))
+		t.wantMessages(thread, 0, all)
+		t.amend(thread, heardTS, "heard better")
+		all[0].Text = "heard better"
+		t.wantMessages(thread, 0, all)
+		t.amend(thread, heardTS, "heard better")
+		t.wantMessages(thread, 0, all)
+		if h := t.history(thread, 0); h.From != before.From || h.Messages[0].Seq != before.Messages[0].Seq {
+			t.Errorf("history: got %+v, want From and Seq as they were: %+v", h, before)
+		}
+	}},
+	{"amend/heard by another turn", "a message that one turn asked and another has heard is amended where it was heard", func(t *T) {
+		all := t.discussed()
+		t.accept(said("1700000004.000100", question("third")))
+		heard := storage.Message{TurnID: "third", Role: storage.RoleUser, UserID: "U1", TS: firstTS, Text: "heard again"}
+		t.finish(t.acquire(thread, "w"), storage.Result{TurnID: "third", From: storage.StateReceived, At: start, Messages: []storage.Message{heard}})
+		t.amend(thread, firstTS, "edited", t.turn("first"))
+		heard.Text = "edited"
+		t.wantMessages(thread, 0, append(all, heard))
+	}},
+	{"amend/answer", "what the model said is not amended", func(t *T) {
+		t.finished(question("1"), start)
+		messages := dialogue("1", question("1").Text)
+		t.amend(thread, messages[1].TS, "edited")
+		t.wantMessages(thread, 0, messages)
+	}},
+	{"amend/joined", "a text that was joined from several messages is nobody's alone, and is kept", func(t *T) {
+		t.accept(said(firstTS, question("1")), said(secondTS, question("2")))
+		_, err := t.store.Join(t.ctx(), t.acquire(thread, "w"), "2", []string{"1"}, start)
+		t.ok(err, "join")
+		one, two := t.unchanged("1"), t.unchanged("2")
+		for ts, id := range map[string]string{firstTS: "1", secondTS: "2"} {
+			t.amend(thread, ts, "edited", t.turn(id))
+			one("Amend of turn " + id)
+			two("Amend of turn " + id)
+		}
+	}},
+	{"amend/reopened", "a reopened turn that waits is amended, and its next Finish brings the text into the history", func(t *T) {
+		all := t.discussed()
+		want := t.again("first", "")
+		want.Text = "edited"
+		t.amend(thread, firstTS, "edited", want)
+		t.wantMessages(thread, 0, all)
+		r := storage.Result{TurnID: "first", From: storage.StateReceived, At: start, Messages: exchange(t.turn("first"))}
+		t.finish(t.acquire(thread, "w"), r)
+		t.wantMessages(thread, 0, slices.Concat(all[:1], r.Messages, all[3:]))
+	}},
+	{"amend/nothing", "what nobody said here changes nothing, and an empty ts is nobody's", func(t *T) {
+		all := t.discussed()
+		nameless := storage.Message{TurnID: "third", Role: storage.RoleUser, Text: "without a ts"}
+		t.accept(said("", question("third")))
+		t.finish(t.acquire(thread, "w"), storage.Result{TurnID: "third", From: storage.StateReceived, At: start, Messages: []storage.Message{nameless}})
+		for _, key := range prefixKeys {
+			t.amend(key, heardTS, "edited")
+		}
+		for _, ts := range []string{"", "1", heardTS[:len(heardTS)-1], heardTS + "0"} {
+			t.amend(thread, ts, "edited")
+		}
+		t.wantMessages(thread, 0, append(all, nameless))
+		t.wantIDs(t.openIDs(thread), []string{"third"}, "open turns")
+	}},
+	{"amend/taken back", "a message that was taken back does not come again by an edit", func(t *T) {
+		all := t.discussed()
+		t.unsay(thread, heardTS)
+		t.amend(thread, heardTS, "edited")
+		t.wantMessages(thread, 0, all[1:])
+	}},
+	{"amend/restart", "an edit is there after a restart", func(t *T) {
+		all := t.discussed()
+		waiting := said("1700000004.000100", question("waiting"))
+		t.accept(waiting)
+		waiting.Text = "edited"
+		t.amend(thread, waiting.TS, "edited", waiting)
+		t.amend(thread, heardTS, "heard better")
+		all[0].Text = "heard better"
+		t.reopen()
+		t.sameTurn(t.turn("waiting"), waiting, "turn after a restart")
+		t.wantMessages(thread, 0, all)
+		t.wantConversations("after a restart", thread)
+	}},
+}
+
+// amend edits a message and must return these turns.
+func (t *T) amend(key storage.ConversationKey, ts, text string, want ...storage.Turn) {
+	t.Helper()
+	got, err := t.store.Amend(t.ctx(), key, ts, text, start)
+	t.ok(err, "amend message "+ts)
+	t.sameTurns(got, want, "what Amend of message "+ts+" returned")
+}
