@@ -57,6 +57,7 @@ type Bot struct {
 	self          identity // set by Run before anything else happens
 	sockets       sockets
 	conversations conversations
+	live          live
 	names         names
 	noStreams     refusals
 	// spawn hands work to Run, which owns all goroutines that outlive an
@@ -68,6 +69,7 @@ type Bot struct {
 // identity is who we are in Slack.
 type identity struct {
 	TeamID, Team, UserID, BotID string
+	URL                         string // of the workspace, with a slash at the end
 }
 
 // New checks o and returns a Bot that does nothing until Run. It makes no
@@ -83,6 +85,7 @@ func New(o Options) (*Bot, error) {
 	}
 	b.sockets.up = map[int]bool{}
 	b.conversations.woken = map[storage.ConversationKey]bool{}
+	b.live.turns, b.live.doomed = map[string]liveTurn{}, map[string]stoppedError{}
 	b.names.known = map[string]name{}
 	b.noStreams.channels = map[string]bool{}
 	b.http = o.Slack.httpClient()
@@ -192,7 +195,7 @@ func (b *Bot) introduce(ctx context.Context) error {
 	for pause := time.Second; ; pause = min(2*pause, 8*time.Second) {
 		who, err := b.api.AuthTestContext(ctx)
 		if err == nil {
-			b.self = identity{TeamID: who.TeamID, Team: who.Team, UserID: who.UserID, BotID: who.BotID}
+			b.self = identity{TeamID: who.TeamID, Team: who.Team, UserID: who.UserID, BotID: who.BotID, URL: who.URL}
 			b.log.Info("serving", "team", who.Team, "team_id", who.TeamID, "bot_user", who.UserID)
 			return nil
 		}

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/bobbin-bot/bobbin/llm"
+	"github.com/bobbin-bot/bobbin/storage"
 )
 
 // command is one of ours, typed after the slash command or as the whole text of
 // a mention: Slack offers no slash commands in a thread's reply box.
 type command struct {
-	name string // usage, status, help
+	name string // usage, status, help, stop
 	args []string
 }
 
@@ -26,7 +27,7 @@ func parseCommand(text string) (command, bool) {
 	}
 	c := command{words[0], words[1:]}
 	switch c.name {
-	case "help", "status":
+	case "help", "status", "stop":
 		return c, len(c.args) == 0
 	case "usage":
 		_, err := parseUsageArgs(c.args)
@@ -50,6 +51,21 @@ func (b *Bot) handleCommand(ctx context.Context, cmd slashCommand) any {
 	return map[string]any{"response_type": "ephemeral", "text": text}
 }
 
+// commandInThread carries out a command that was given by mentioning us.
+func (b *Bot) commandInThread(ctx context.Context, keys []storage.DedupeKey, e event, who actor, c command) error {
+	if c.name != "stop" {
+		return b.answerPrivately(ctx, keys, e, b.runCommand(ctx, who, c))
+	}
+	fresh, err := b.o.Store.Once(ctx, keys, time.Now())
+	if err != nil || !fresh {
+		return b.storeError(err)
+	}
+	key := storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.thread()}
+	say, err := b.stopThread(ctx, who, key)
+	b.sayPrivately(who, key, say)
+	return err
+}
+
 // runCommand returns a command's answer as mrkdwn.
 func (b *Bot) runCommand(ctx context.Context, who actor, c command) string {
 	switch c.name {
@@ -57,6 +73,8 @@ func (b *Bot) runCommand(ctx context.Context, who actor, c command) string {
 		return b.helpText()
 	case "status":
 		return b.statusReport(time.Now())
+	case "stop":
+		return "A slash command does not know the thread. Write " + "<@" + b.self.UserID + "> `stop` in it, or put :octagonal_sign: under the answer."
 	case "usage":
 		return b.usageReport(ctx, who, c.args, time.Now())
 	}
@@ -71,6 +89,7 @@ func (b *Bot) helpText() string {
 		"• `" + b.o.Command + " usage [me|channel|workspace] [today|week|month]`: tokens, cost and answers",
 		"• `" + b.o.Command + " status`: how Slack and the model providers are doing",
 		"• `" + b.o.Command + " help`: this",
+		"*Stop* an answer with its button, with :octagonal_sign: as a reaction to it, or by mentioning me in its thread: " + me + " `stop`.",
 		"In a thread, where Slack has no commands, mention me with the same words: " + me + " `usage`.",
 	}, "\n")
 }

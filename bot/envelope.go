@@ -31,7 +31,7 @@ func decodeCallback(payload []byte) (callback, error) {
 	return cb, err
 }
 
-// event is a message or app_mention; other types leave most of it empty.
+// event is what has happened; each type leaves most of it empty.
 type event struct {
 	Type        string          `json:"type"`
 	Subtype     string          `json:"subtype"`
@@ -48,6 +48,17 @@ type event struct {
 	Hidden      bool            `json:"hidden"`
 	Files       []file          `json:"files"`
 	Edited      json.RawMessage `json:"edited"`
+
+	// Of reaction_added.
+	Reaction string `json:"reaction"`
+	Item     item   `json:"item"`
+}
+
+// item is what a reaction was put under.
+type item struct {
+	Type      string `json:"type"`
+	ChannelID string `json:"channel"`
+	TS        string `json:"ts"`
 }
 
 type file struct {
@@ -102,6 +113,18 @@ type interaction struct {
 		ID string `json:"id"`
 	} `json:"channel"`
 	Actions []action `json:"actions"`
+	Message struct {
+		TS       string `json:"ts"`
+		ThreadTS string `json:"thread_ts"`
+	} `json:"message"`
+}
+
+// thread is the ts of the thread in which the button stands.
+func (i interaction) thread() string {
+	if i.Message.ThreadTS != "" {
+		return i.Message.ThreadTS
+	}
+	return i.Message.TS
 }
 
 type action struct {

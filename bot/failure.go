@@ -80,14 +80,19 @@ func roundUp(d time.Duration) string {
 
 // instead is the line under an answer that another provider gave.
 func instead(r *llm.Response) string {
-	reason := map[llm.Class]string{
+	return strings.TrimSpace(fmt.Sprintf("Answered by %s: %s %s.", r.Provider, r.Instead.Provider, reason(r.Instead.Class)))
+}
+
+// reason is why a provider gave no answer, in words that follow its name.
+func reason(class llm.Class) string {
+	text := map[llm.Class]string{
 		llm.ClassRate: "is over its rate limit", llm.ClassQuota: "has no balance left", llm.ClassAuth: "refused the key",
 		llm.ClassModel: "does not know the model", llm.ClassTimeout: "did not answer in time",
 		llm.ClassConnect: "could not be reached", llm.ClassLocal: "is paused after failures or busy",
-		llm.ClassTruncated: "broke off",
-	}[r.Instead.Class]
-	if reason == "" {
-		reason = "had a problem"
+		llm.ClassTruncated: "broke off", llm.ClassCancelled: "was stopped",
+	}[class]
+	if text == "" {
+		return "had a problem"
 	}
-	return strings.TrimSpace(fmt.Sprintf("Answered by %s: %s %s.", r.Provider, r.Instead.Provider, reason))
+	return text
 }

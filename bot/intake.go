@@ -46,10 +46,26 @@ func (b *Bot) handle(ctx context.Context, env envelope) (ack any, err error) {
 	return nil, nil
 }
 
-// handleEvent turns a message to the bot into a stored turn.
+// handleEvent takes in what has happened in Slack.
 func (b *Bot) handleEvent(ctx context.Context, cb callback) error {
+	if cb.Type != "event_callback" {
+		return nil
+	}
+	switch cb.Event.Type {
+	case "message", "app_mention":
+		return b.handleMessage(ctx, cb)
+	case "reaction_added":
+		return b.handleReaction(ctx, cb)
+	case "agent_session_stopped":
+		return b.handleSessionStopped(ctx, cb)
+	}
+	return nil
+}
+
+// handleMessage turns a message to the bot into a stored turn.
+func (b *Bot) handleMessage(ctx context.Context, cb callback) error {
 	e := cb.Event
-	if cb.Type != "event_callback" || e.Type != "message" && e.Type != "app_mention" || !e.fromPerson(b.self) {
+	if !e.fromPerson(b.self) {
 		return nil
 	}
 	addressed := e.direct() || e.Type == "app_mention" || mentions(e.Text, b.self.UserID)
@@ -70,7 +86,7 @@ func (b *Bot) handleEvent(ctx context.Context, cb callback) error {
 	}
 	text := plainText(e.Text, b.self.UserID)
 	if c, ok := parseCommand(text); ok && addressed {
-		return b.answerPrivately(ctx, keys, e, b.runCommand(ctx, who, c))
+		return b.commandInThread(ctx, keys, e, who, c)
 	}
 	if len(e.Files) > 0 {
 		text = strings.TrimSpace(text + "\n" + filesNote(e.Files))

@@ -13,30 +13,54 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// actionFeedback is the action id of 👍 and 👎. The value is "up:" or "down:"
-// and the turn's id.
-const actionFeedback = "bobbin_feedback"
+// Action ids of the buttons. The value is the turn's id; for feedback "up:" or
+// "down:" stands before it.
+const (
+	actionFeedback   = "bobbin_feedback"
+	actionStop       = "bobbin_stop"
+	actionRegenerate = "bobbin_regenerate"
+	actionDetails    = "bobbin_details"
+)
 
-// feedbackBlocks stand under a whole answer: who answered, if it was not the
+// answerBlocks stand under a whole answer: who answered, if it was not the
 // first provider, and the buttons.
-func (b *Bot) feedbackBlocks(turn storage.Turn, r *llm.Response) []slack.Block {
+func (b *Bot) answerBlocks(turn storage.Turn, r *llm.Response) []slack.Block {
 	var blocks []slack.Block
 	if r != nil && r.Instead != nil {
 		// Plain text: provider names are configuration, not markup.
 		blocks = append(blocks, slack.NewContextBlock("",
 			slack.NewTextBlockObject(slack.PlainTextType, instead(r), false, false)))
 	}
-	button := func(text, value, label string) *slack.FeedbackButton {
+	rate := func(text, value, label string) *slack.FeedbackButton {
 		return slack.NewFeedbackButton(slack.NewTextBlockObject(slack.PlainTextType, text, true, false), value).
 			WithAccessibilityLabel(label)
 	}
-	return append(blocks, slack.NewContextActionsBlock("", slack.NewFeedbackButtonsBlockElement(actionFeedback,
-		button("Good answer", "up:"+turn.ID, "This answer was good"),
-		button("Bad answer", "down:"+turn.ID, "This answer was bad"))))
+	return append(blocks,
+		slack.NewContextActionsBlock("", slack.NewFeedbackButtonsBlockElement(actionFeedback,
+			rate("Good answer", "up:"+turn.ID, "This answer was good"),
+			rate("Bad answer", "down:"+turn.ID, "This answer was bad"))),
+		slack.NewActionBlock("",
+			button(actionRegenerate, turn.ID, "Regenerate"),
+			button(actionDetails, turn.ID, "Details")))
 }
 
-// handleInteraction stores a click. A click by somebody who may not use the bot
-// is answered like a message by them.
+// retryBlocks stand under what could not be answered, or not to the end.
+func retryBlocks(turn storage.Turn) []slack.Block {
+	return []slack.Block{slack.NewActionBlock("", button(actionRegenerate, turn.ID, "Try again"))}
+}
+
+// stopBlocks stand under an answer while it grows. A native stream takes none:
+// they could not be taken away again without an edit of the whole message.
+func stopBlocks(turn storage.Turn) []slack.Block {
+	return []slack.Block{slack.NewActionBlock("", button(actionStop, turn.ID, "Stop"))}
+}
+
+func button(action, value, text string) *slack.ButtonBlockElement {
+	return slack.NewButtonBlockElement(action, value, slack.NewTextBlockObject(slack.PlainTextType, text, false, false))
+}
+
+// handleInteraction carries out clicks. A click by somebody who may not use the
+// bot is answered like a message by them.
 func (b *Bot) handleInteraction(ctx context.Context, in interaction) error {
 	if in.Type != "block_actions" {
 		return nil
@@ -44,26 +68,93 @@ func (b *Bot) handleInteraction(ctx context.Context, in interaction) error {
 	who := actor{UserID: in.User.ID, ChannelID: in.Channel.ID, Direct: strings.HasPrefix(in.Channel.ID, "D"),
 		External: in.User.TeamID != "" && in.User.TeamID != b.self.TeamID}
 	for _, a := range in.Actions {
-		if a.ID != actionFeedback {
+		do := map[string]func(context.Context, actor, action) (string, error){
+			actionFeedback: b.rate, actionStop: b.pressStop, actionRegenerate: b.regenerate, actionDetails: b.details,
+		}[a.ID]
+		if do == nil {
 			continue // a link button, or a button of an older version
 		}
-		if no := b.o.Access.authorize(who); no != allowed {
-			b.spawn <- func(ctx context.Context) { b.whisper(ctx, who.ChannelID, who.UserID, "", string(no)) }
-			continue
+		say := string(b.o.Access.authorize(who))
+		if say == "" {
+			var err error
+			if say, err = do(ctx, who, a); err != nil {
+				return err
+			}
 		}
-		verdict, turnID, _ := strings.Cut(a.Value, ":")
-		value := map[string]int{"up": 1, "down": -1}[verdict]
-		err := b.o.Store.SetFeedback(ctx, turnID, in.User.ID, value, time.Now())
-		if errors.Is(err, storage.ErrNotFound) {
-			b.log.Info("feedback on a turn that is gone", "turn", turnID)
-			continue
-		}
-		if err != nil {
-			return b.storeError(fmt.Errorf("store feedback: %w", err))
-		}
-		b.log.Info("feedback", "turn", turnID, "value", value)
+		b.sayPrivately(who, storage.ConversationKey{ChannelID: who.ChannelID, ThreadTS: in.thread()}, say)
 	}
 	return nil
+}
+
+// The functions below carry out one click each. They return what to tell the
+// person who clicked, or "".
+
+func (b *Bot) rate(ctx context.Context, who actor, a action) (string, error) {
+	verdict, turnID, _ := strings.Cut(a.Value, ":")
+	value := map[string]int{"up": 1, "down": -1}[verdict]
+	err := b.o.Store.SetFeedback(ctx, turnID, who.UserID, value, time.Now())
+	if errors.Is(err, storage.ErrNotFound) {
+		b.log.Info("feedback on a turn that is gone", "turn", turnID)
+		return "", nil
+	}
+	if err != nil {
+		return "", b.storeError(fmt.Errorf("store feedback: %w", err))
+	}
+	b.log.Info("feedback", "turn", turnID, "value", value)
+	return "", nil
+}
+
+func (b *Bot) pressStop(ctx context.Context, who actor, a action) (string, error) {
+	return b.stopAnswer(ctx, who, a.Value)
+}
+
+// regenerate has a turn that has ended answered again, in the same messages.
+func (b *Bot) regenerate(ctx context.Context, who actor, a action) (string, error) {
+	const forgotten = "I do not remember this question any more. Please ask it again."
+	turn, err := b.o.Store.Turn(ctx, a.Value)
+	if errors.Is(err, storage.ErrNotFound) {
+		return forgotten, nil
+	}
+	if err != nil {
+		return "", b.storeError(fmt.Errorf("read the turn: %w", err))
+	}
+	if no, err := b.mayControl(ctx, who, turn); no != allowed || err != nil {
+		return string(no), err
+	}
+	turn, fresh, err := b.o.Store.Reopen(ctx, storage.Reopening{TurnID: turn.ID, At: time.Now(),
+		Keys: []storage.DedupeKey{{Kind: "action", Value: a.TS + ":" + who.UserID + ":" + a.Value}}})
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return forgotten, nil
+	case errors.Is(err, storage.ErrConflict):
+		return "I am still writing this answer.", nil
+	case err != nil:
+		return "", b.storeError(fmt.Errorf("open the turn again: %w", err))
+	case fresh:
+		b.log.Info("answering again", "turn", turn.ID, "user", who.UserID)
+		b.wake(turn.Key)
+	}
+	return "", nil
+}
+
+func (b *Bot) details(ctx context.Context, _ actor, a action) (string, error) {
+	turn, err := b.o.Store.Turn(ctx, a.Value)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "I do not remember this answer any more.", nil
+	}
+	if err != nil {
+		return "", b.storeError(fmt.Errorf("read the turn: %w", err))
+	}
+	return b.detailsText(turn), nil
+}
+
+// sayPrivately tells one person something in a thread, if there is something to
+// tell.
+func (b *Bot) sayPrivately(who actor, key storage.ConversationKey, text string) {
+	if text == "" {
+		return
+	}
+	b.spawn <- func(ctx context.Context) { b.whisper(ctx, key.ChannelID, who.UserID, key.ThreadTS, text) }
 }
 
 // whisper says something that only one person sees.

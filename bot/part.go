@@ -68,7 +68,7 @@ func (r *reply) put(ctx context.Context, p *part, w write) error {
 		return r.open(ctx, p, w)
 	case p.stream && strings.HasPrefix(w.body, p.sent) && p.sent != "" && time.Since(p.opened) < streamLife:
 		err := r.extend(ctx, p, w)
-		if err == nil || errors.Is(err, errNotNow) || fatal(err) {
+		if err == nil || errors.Is(err, errNotNow) || fatal(err) || refusalCode(err) == "stopped_by_user" && !w.final {
 			return err
 		}
 		// Whatever went wrong with the stream, an edit puts the text right,
@@ -168,7 +168,7 @@ func (r *reply) open(ctx context.Context, p *part, w write) error {
 		}
 		err := r.b.post(ctx, r.target(p), p, w)
 		if err == nil {
-			p.opened = time.Now()
+			p.opened, r.statusShown = time.Now(), false // Slack takes the status away
 			return r.saveParts(ctx)
 		}
 		p.unsure = errors.Is(err, errUnknown)
@@ -258,7 +258,7 @@ func fatal(err error) bool {
 	switch refusalCode(err) {
 	case "message_not_found", "channel_not_found", "thread_not_found", "is_archived", "is_inactive", "not_in_channel",
 		"restricted_action", "account_inactive", "invalid_auth", "token_revoked", "not_authed", "missing_scope",
-		"stopped_by_user", "restricted_action_thread_locked", "message_limit_exceeded":
+		"restricted_action_thread_locked", "message_limit_exceeded":
 		return true
 	}
 	return false

@@ -34,7 +34,20 @@ type prompt struct {
 	From    uint64 // Seq of the first message used; 0 if none
 	Dropped int    // messages left out
 
-	history []uint64 // Seqs of the stored messages in the request, which come first
+	history []storage.Message // of the conversation, which come first in the request
+	thread  int               // of the thread, which come next
+}
+
+// note says what the request was made of.
+func (p *prompt) note(window int) storage.PromptNote {
+	n := storage.PromptNote{Used: len(p.history), Thread: p.thread, Dropped: p.Dropped, Window: window}
+	for _, m := range p.history {
+		if m.TS != "" {
+			n.Oldest = m.TS
+			break
+		}
+	}
+	return n
 }
 
 // trimmed corrects p: the model side has left out n more messages. It changes
@@ -44,11 +57,14 @@ func (p *prompt) trimmed(n, sent int) {
 		return
 	}
 	p.Dropped += n
-	switch {
-	case n < len(p.history):
-		p.From = p.history[n]
-	case len(p.history) > 0:
-		p.From = p.history[len(p.history)-1] + 1
+	switch used := p.history; {
+	case n < len(used):
+		p.From, p.history = used[n].Seq, used[n:]
+	default:
+		if len(used) > 0 {
+			p.From = used[len(used)-1].Seq + 1
+		}
+		p.history, p.thread = nil, max(0, p.thread-(n-len(used)))
 	}
 }
 
@@ -75,14 +91,22 @@ func buildPrompt(in promptInput) prompt {
 		in.Thread, dropped = in.Thread[n:], dropped+n
 		req = in.request(history[skip:])
 	}
-	p := prompt{Request: req, Dropped: dropped}
-	for _, m := range history[skip:] {
-		p.history = append(p.history, m.Seq)
-	}
+	p := prompt{Request: req, Dropped: dropped, history: history[skip:], thread: len(in.Thread)}
 	if len(p.history) > 0 {
-		p.From = p.history[0]
+		p.From = p.history[0].Seq
 	}
 	return p
+}
+
+// before returns the messages that were said before the turn's question. A
+// turn that is answered again has it in the history, and perhaps later ones.
+func before(history []storage.Message, turn storage.Turn) []storage.Message {
+	for i, m := range history {
+		if m.TurnID == turn.ID && m.Role == storage.RoleUser && m.TS == turn.TS {
+			return history[:i]
+		}
+	}
+	return history
 }
 
 // nextTurn returns the index after i at which a turn begins: a user's message

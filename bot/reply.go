@@ -108,8 +108,9 @@ func (r *reply) say(status string) {
 
 // clearStatus takes the status line away if no message has done so.
 func (r *reply) clearStatus(ctx context.Context) {
-	if r.statusShown && len(r.turn.Parts) == 0 {
+	if r.statusShown {
 		r.b.setStatus(ctx, r.turn.Key, "") // it expires by itself after two minutes
+		r.statusShown = false
 	}
 }
 
@@ -169,6 +170,9 @@ func (r *reply) run(ctx context.Context) {
 		rest.Reset(r.gap())
 		switch {
 		case err == nil:
+		case refusalCode(err) == "stopped_by_user":
+			r.b.live.doom(r.turn.ID, stoppedError{})
+			return
 		case fatal(err):
 			return // finish meets the same error and reports it
 		case errors.Is(err, errNotNow):
@@ -226,18 +230,19 @@ func (r *reply) gap() time.Duration {
 	return updateEvery
 }
 
-// writeStatus shows the newest status line. It is left out once a message
-// shows text: Slack clears the status with the reply's first message, and one
-// set later would stay.
+// writeStatus shows the newest status line, until a message shows text. Slack
+// clears the status with a new message, but not with an edit.
 func (r *reply) writeStatus(ctx context.Context) {
 	r.mu.Lock()
 	status := r.status
 	r.status = ""
 	r.mu.Unlock()
-	if len(r.parts) > 0 || len(r.spare) > 0 {
+	if len(r.parts) > 0 {
 		r.shown = "" // nothing to set again
+		r.clearStatus(ctx)
+		return
 	}
-	if status == "" || len(r.parts) > 0 || len(r.spare) > 0 {
+	if status == "" {
 		return
 	}
 	if err := r.b.setStatus(ctx, r.turn.Key, status); err == nil {
@@ -328,8 +333,12 @@ func (r *reply) write(ctx context.Context, text string, final bool, blocks ...sl
 		}
 		w := write{final: final, seal: full || final, last: final && !full}
 		w.body = s.body(text, w.seal || !p.stream, full)
-		if !full && final {
+		switch {
+		case full:
+		case final:
 			w.blocks = blocks
+		case !p.stream:
+			w.blocks = stopBlocks(r.turn)
 		}
 		if err := r.put(ctx, p, w); err != nil {
 			return err

@@ -61,6 +61,14 @@ func plainText(text, botUserID string) string {
 // the prompt is built.
 func authored(userID, text string) string { return "<@" + userID + ">: " + text }
 
+// authors are the people whose messages, put together with [authored], text is.
+func authors(text string) (ids []string) {
+	for _, m := range authorship.FindAllStringSubmatch(text, -1) {
+		ids = append(ids, m[1])
+	}
+	return ids
+}
+
 // expandMentions replaces <@U…> by @name, and the author that [authored] put
 // in front by name.
 func expandMentions(text string, name func(userID string) string) string {

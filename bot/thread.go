@@ -28,7 +28,9 @@ func (b *Bot) unseen(ctx context.Context, turn storage.Turn, history storage.His
 	known := map[string]bool{turn.TS: true}
 	for _, m := range history.Messages {
 		known[m.TS] = true
-		oldest = max(oldest, m.TS)
+		if m.TS < turn.TS { // a turn that is answered again may have later ones
+			oldest = max(oldest, m.TS)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, threadPatience)
 	defer cancel()

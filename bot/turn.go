@@ -37,20 +37,25 @@ func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Tur
 	defer r.leave()
 	switch {
 	case turn.State == storage.StateFinal:
-		return b.deliver(ctx, r, turn.Answer, b.feedbackBlocks(turn, nil))
+		return b.deliver(ctx, r, turn.Answer, b.answerBlocks(turn, nil))
 	case turn.Attempt > maxAttempts:
 		return b.interrupt(ctx, r)
 	}
 	r.start(ctx)
 	defer r.settle()
 	r.say("is thinking…")
-	a, err := b.ask(ctx, turn, r)
+	asking, leave := b.live.enter(ctx, turn)
+	defer leave()
+	a, err := b.ask(asking, turn, r)
 	r.settle()
+	why, stopped := errors.AsType[stoppedError](context.Cause(asking))
 	switch {
 	case err == nil: // also if the bot is stopping: the answer is paid for
 		return b.record(ctx, r, a)
 	case ctx.Err() != nil:
 		return b.suspend(ctx, r, a)
+	case stopped:
+		return b.cancel(ctx, r, a, why)
 	}
 	return b.giveUp(ctx, r, a, err)
 }
@@ -178,6 +183,7 @@ func (b *Bot) prepare(ctx context.Context, turn storage.Turn, a *answer) (llm.Re
 		return llm.Request{}, fmt.Errorf("read history: %w", err)
 	}
 	a.thread = b.unseen(ctx, turn, history)
+	history.Messages = before(history.Messages, turn)
 	naming, cancel := context.WithTimeout(ctx, threadPatience)
 	defer cancel()
 	channel := b.o.Chat.Channels[turn.Key.ChannelID]
@@ -209,13 +215,13 @@ func (b *Bot) record(ctx context.Context, r *reply, a answer) error {
 		storage.Message{TurnID: turn.ID, Role: storage.RoleAssistant, Text: a.text})
 	finished, err := b.o.Store.Finish(context.WithoutCancel(ctx), r.lease, storage.Result{
 		TurnID: turn.ID, From: turn.State, At: time.Now(), Answer: a.text,
-		Messages: messages, Usage: a.usage, HistoryFrom: a.prompt.From,
+		Messages: messages, Usage: a.usage, Prompt: a.prompt.note(b.o.Chat.ContextWindow), HistoryFrom: a.prompt.From,
 	})
 	if err != nil {
 		return fmt.Errorf("record the answer: %w", err)
 	}
 	r.turn = finished
-	return b.deliver(ctx, r, a.text, b.feedbackBlocks(finished, a.response))
+	return b.deliver(ctx, r, a.text, b.answerBlocks(finished, a.response))
 }
 
 // deliver writes the last version of the reply and closes the turn.
@@ -249,24 +255,71 @@ func (b *Bot) giveUp(ctx context.Context, r *reply, a answer, cause error) error
 	if overBudget {
 		text = refused.Error()
 	}
-	if partial := trimEnd(a.text); partial != "" {
-		text = partial + "\n\n" + text
+	partial, err := b.partial(ctx, r.turn, a)
+	if err != nil {
+		return err
 	}
-	err := r.finish(ctx, text)
+	err = r.finish(ctx, withNote(partial, text), retryBlocks(r.turn)...)
 	if err != nil && refusalCode(err) == "" {
 		return fmt.Errorf("tell of a failure: %w", err)
 	}
 	return b.end(ctx, r, storage.Change{To: storage.StateFailed, Failure: cause.Error(), Parts: r.storedParts()})
 }
 
+// cancel ends a turn that somebody has stopped. What was written stays, and is
+// no part of the history: half an answer would be believed.
+func (b *Bot) cancel(ctx context.Context, r *reply, a answer, why stoppedError) error {
+	if len(a.usage) > 0 {
+		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
+			return fmt.Errorf("record usage: %w", err)
+		}
+	}
+	partial, err := b.partial(ctx, r.turn, a)
+	if err != nil {
+		return err
+	}
+	err = r.finish(ctx, withNote(partial, b.stopNote(ctx, r.turn, why)), retryBlocks(r.turn)...)
+	if err != nil && refusalCode(err) == "" {
+		return fmt.Errorf("close a stopped answer: %w", err)
+	}
+	return b.end(ctx, r, storage.Change{To: storage.StateCancelled, Failure: why.Error(), Parts: r.storedParts()})
+}
+
+// partial is what is left when an answer fails: what came of it or, if nothing
+// did, the answer that was to be replaced.
+func (b *Bot) partial(ctx context.Context, turn storage.Turn, a answer) (string, error) {
+	if text := trimEnd(a.text); text != "" || !turn.Again {
+		return text, nil
+	}
+	history, err := b.o.Store.History(ctx, turn.Key, 0)
+	if err != nil {
+		return "", fmt.Errorf("read history: %w", err)
+	}
+	for _, m := range history.Messages {
+		if m.TurnID == turn.ID && m.Role == storage.RoleAssistant {
+			return trimEnd(m.Text), nil
+		}
+	}
+	return "", nil
+}
+
+// withNote puts a line of our own under a text that may have broken off anywhere.
+func withNote(text, note string) string {
+	if text == "" {
+		return note
+	}
+	if fence := openFence(text); fence != "" {
+		text += "\n" + fenceMarker(fence)
+	}
+	return text + "\n\n" + note
+}
+
 // interrupt gives up a turn that was tried too often, and says so.
 func (b *Bot) interrupt(ctx context.Context, r *reply) error {
-	text := "⚠️ I was interrupted each time I tried to answer this. Please ask again."
-	if partial := trimEnd(r.turn.Answer); partial != "" {
-		text = partial + "\n\n" + text
-	}
+	text := "⚠️ I was interrupted each time I tried to answer this."
+	text = withNote(trimEnd(r.turn.Answer), text)
 	b.log.Error("turn given up after too many attempts", "turn", r.turn.ID, "attempts", r.turn.Attempt-1)
-	if err := r.finish(ctx, text); err != nil {
+	if err := r.finish(ctx, text, retryBlocks(r.turn)...); err != nil {
 		b.log.Error("interrupted reply not marked", "turn", r.turn.ID, "err", err)
 		if ctx.Err() != nil {
 			return err
@@ -310,7 +363,7 @@ func (b *Bot) suspend(ctx context.Context, r *reply, a answer) error {
 		}
 	}
 	if r.turn.State == storage.StateStreaming && errors.Is(cause, errShutdown) {
-		text := trimEnd(a.text) + "\n\n_I am being restarted and will finish this answer in a moment._"
+		text := withNote(trimEnd(a.text), "_I am being restarted and will finish this answer in a moment._")
 		if err := r.mark(ctx, text); err != nil {
 			b.log.Warn("interrupted reply not marked", "turn", r.turn.ID, "err", err)
 		}

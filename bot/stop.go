@@ -1,0 +1,209 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// live knows the turns that are being answered, so that people can stop them.
+type live struct {
+	mu    sync.Mutex
+	turns map[string]liveTurn // by id
+	// Turns that somebody stopped while they waited for their turn.
+	doomed map[string]stoppedError
+}
+
+type liveTurn struct {
+	turn storage.Turn
+	stop context.CancelCauseFunc
+}
+
+// stoppedError is why a turn that a person has stopped ends.
+type stoppedError struct {
+	userID string // "" if Slack does not say
+}
+
+func (e stoppedError) Error() string { return "stopped by " + e.userID }
+
+// enter makes the turn known until leave is called. The context it returns ends
+// with a stoppedError if somebody stops the turn.
+func (l *live) enter(ctx context.Context, turn storage.Turn) (_ context.Context, leave func()) {
+	ctx, stop := context.WithCancelCause(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turns[turn.ID] = liveTurn{turn, stop}
+	if why, ok := l.doomed[turn.ID]; ok {
+		delete(l.doomed, turn.ID)
+		stop(why)
+	}
+	return ctx, func() {
+		l.mu.Lock()
+		delete(l.turns, turn.ID)
+		delete(l.doomed, turn.ID)
+		l.mu.Unlock()
+		stop(nil)
+	}
+}
+
+// doom stops the turn at once if it is being answered, else when its turn comes.
+func (l *live) doom(turnID string, why stoppedError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t, ok := l.turns[turnID]; ok {
+		t.stop(why)
+		return
+	}
+	l.doomed[turnID] = why
+}
+
+// in returns the turns of a conversation that are being answered.
+func (l *live) in(key storage.ConversationKey) (ids []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, t := range l.turns {
+		if t.turn.Key == key {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// stopAnswer stops a turn for somebody and returns what to tell them: "" if it
+// shows in the reply.
+func (b *Bot) stopAnswer(ctx context.Context, who actor, turnID string) (string, error) {
+	turn, err := b.o.Store.Turn(ctx, turnID)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "I do not remember this answer any more.", nil
+	}
+	if err != nil {
+		return "", b.storeError(fmt.Errorf("read the turn: %w", err))
+	}
+	if no, err := b.mayControl(ctx, who, turn); no != allowed || err != nil {
+		return string(no), err
+	}
+	if turn.State.Terminal() || turn.State == storage.StateFinal {
+		return "This answer is finished already.", nil
+	}
+	b.log.Info("stopped", "turn", turnID, "user", who.UserID)
+	b.live.doom(turnID, stoppedError{who.UserID})
+	return "", nil
+}
+
+// stopThread stops what is being answered in a conversation.
+func (b *Bot) stopThread(ctx context.Context, who actor, key storage.ConversationKey) (string, error) {
+	ids := b.live.in(key)
+	if len(ids) == 0 {
+		return "There is nothing to stop: I am not writing anything in this thread.", nil
+	}
+	var say string
+	for _, id := range ids {
+		text, err := b.stopAnswer(ctx, who, id)
+		if err != nil {
+			return "", err
+		}
+		say = text
+	}
+	return say, nil
+}
+
+// Reactions that stop the answer, or the answer to the question, under which they
+// are put.
+var stopReactions = []string{"octagonal_sign", "black_square_for_stop"}
+
+// handleReaction stops the turn whose question or answer got a stop sign. Other
+// reactions are none of the bot's business.
+func (b *Bot) handleReaction(ctx context.Context, cb callback) error {
+	e := cb.Event
+	if !slices.Contains(stopReactions, e.Reaction) || e.Item.Type != "message" || e.UserID == b.self.UserID {
+		return nil
+	}
+	turn, err := b.openTurnAt(ctx, e.Item.ChannelID, e.Item.TS)
+	if err != nil || turn == nil {
+		return b.storeError(err)
+	}
+	who := actor{UserID: e.UserID, ChannelID: e.Item.ChannelID, Direct: strings.HasPrefix(e.Item.ChannelID, "D"), External: b.external(cb)}
+	say := string(b.o.Access.authorize(who))
+	if say == "" {
+		if say, err = b.stopAnswer(ctx, who, turn.ID); err != nil {
+			return err
+		}
+	}
+	b.sayPrivately(who, turn.Key, say)
+	return nil
+}
+
+// handleSessionStopped is Slack's own Stop button, which an app with an agent
+// view has while a native stream runs.
+func (b *Bot) handleSessionStopped(ctx context.Context, cb callback) error {
+	e := cb.Event
+	who := actor{UserID: e.UserID, ChannelID: e.ChannelID, Direct: strings.HasPrefix(e.ChannelID, "D"), External: b.external(cb)}
+	if b.o.Access.authorize(who) != allowed {
+		return nil
+	}
+	// Slack shows the button to whom the stream is for, and has stopped it already.
+	for _, id := range b.live.in(storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.ThreadTS}) {
+		b.log.Info("stopped", "turn", id, "user", e.UserID)
+		b.live.doom(id, stoppedError{e.UserID})
+	}
+	return nil
+}
+
+// openTurnAt returns the unfinished turn whose question or reply is the message,
+// or nil.
+func (b *Bot) openTurnAt(ctx context.Context, channelID, ts string) (*storage.Turn, error) {
+	keys, err := b.o.Store.OpenConversations(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read open conversations: %w", err)
+	}
+	for _, key := range keys {
+		if key.ChannelID != channelID {
+			continue
+		}
+		turns, err := b.o.Store.Open(ctx, key)
+		if err != nil {
+			return nil, fmt.Errorf("read open turns: %w", err)
+		}
+		for _, t := range turns {
+			if t.TS == ts || slices.ContainsFunc(t.Parts, func(p storage.Part) bool { return p.TS == ts }) {
+				return &t, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// mayControl is the gate for stopping an answer and having it written again: who
+// asked, admins and, if so configured, everyone who has said something in the
+// conversation.
+func (b *Bot) mayControl(ctx context.Context, who actor, turn storage.Turn) (refusal, error) {
+	if who.UserID == turn.UserID || b.o.Access.admin(who.UserID) || slices.Contains(authors(turn.Text), who.UserID) {
+		return allowed, nil
+	}
+	if b.o.Reply.StopBy != StopByThread {
+		return "Only the person who asked and admins can do that.", nil
+	}
+	history, err := b.o.Store.History(ctx, turn.Key, 0)
+	if err != nil {
+		return "", b.storeError(fmt.Errorf("read history: %w", err))
+	}
+	for _, m := range history.Messages {
+		if m.UserID == who.UserID {
+			return allowed, nil
+		}
+	}
+	return "Only people who take part in this thread and admins can do that.", nil
+}
+
+// stopNote is the line under an answer that was stopped.
+func (b *Bot) stopNote(ctx context.Context, turn storage.Turn, why stoppedError) string {
+	if why.userID == "" || why.userID == turn.UserID {
+		return "_Stopped._"
+	}
+	return "_Stopped by " + b.nameOf(ctx, why.userID) + "._"
+}
