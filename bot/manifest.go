@@ -10,6 +10,10 @@ import (
 type ManifestOptions struct {
 	Name    string // shown in Slack, at most 35 characters; "Bobbin"
 	Command string // the slash command; "/bobbin"
+	// AgentView asks for Slack's agent experience, whose one use here is a Stop
+	// button on native streams. It cannot be undone for an app and shuts out the
+	// workspace's guests.
+	AgentView bool
 }
 
 // scopes are the bot token scopes and what each is for. A scope without a use
@@ -23,6 +27,7 @@ var scopes = []struct{ name, use string }{
 	{"groups:history", "the same in private channels"},
 	{"im:history", "direct messages"},
 	{"mpim:history", "the same in group messages"},
+	{"reactions:read", "the stop sign that stops an answer"},
 	{"users:read", "names of the people in a thread"},
 }
 
@@ -33,14 +38,20 @@ var botEvents = []struct{ name, use string }{
 	{"message.groups", "the same in private channels"},
 	{"message.im", "direct messages"},
 	{"message.mpim", "the same in group messages"},
+	{"reaction_added", "the stop sign under an answer"},
 }
+
+// What an app with an agent view adds.
+var (
+	agentScopes = []struct{ name, use string }{{"assistant:write", "the agent view"}}
+	agentEvents = []struct{ name, use string }{{"agent_session_stopped", "Slack's own Stop button"}}
+)
 
 // Manifest returns the app manifest that creates the Slack app in one paste
 // (docs.slack.dev/reference/app-manifest).
 //
-// It leaves out features.agent_view. That switch cannot be undone, shuts out
-// the workspace's guests, and nothing here needs it: native streams and the
-// status line work with chat:write.
+// It leaves out features.agent_view unless told otherwise: native streams and
+// the status line work with chat:write.
 func Manifest(o ManifestOptions) (string, error) {
 	if o.Name == "" {
 		o.Name = "Bobbin"
@@ -65,12 +76,17 @@ func Manifest(o ManifestOptions) (string, error) {
 	line("  app_home:\n    home_tab_enabled: false\n    messages_tab_enabled: true\n    messages_tab_read_only_enabled: false")
 	line("  bot_user:\n    display_name: %s\n    always_online: true", strconv.Quote(botUserName(o.Name)))
 	line("  slash_commands:\n    - command: %s\n      description: Usage, status and help\n      usage_hint: \"usage | status | help\"\n      should_escape: true", o.Command)
+	wanted, events := scopes, botEvents
+	if o.AgentView {
+		line("  agent_view: # cannot be undone, and guests cannot use the app any more\n    agent_description: Answers questions in your threads")
+		wanted, events = append(wanted[:len(wanted):len(wanted)], agentScopes...), append(events[:len(events):len(events)], agentEvents...)
+	}
 	line("oauth_config:\n  scopes:\n    bot:")
-	for _, s := range scopes {
+	for _, s := range wanted {
 		line("      - %-18s # %s", s.name, s.use)
 	}
 	line("settings:\n  event_subscriptions:\n    bot_events:")
-	for _, e := range botEvents {
+	for _, e := range events {
 		line("      - %-18s # %s", e.name, e.use)
 	}
 	line("  interactivity:\n    is_enabled: true # the buttons under an answer")

@@ -81,5 +81,6 @@ https://api.slack.com/apps, Create New App, From a manifest.`,
 	}
 	cmd.Flags().StringVar(&o.Name, "name", "Bobbin", "the app's name in Slack")
 	cmd.Flags().StringVar(&o.Command, "command", "/bobbin", "the slash command; set slack.command to the same")
+	cmd.Flags().BoolVar(&o.AgentView, "agent-view", false, "with Slack's agent view, for its Stop button on native streams; cannot be undone for an app, and guests cannot use it")
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,12 +193,24 @@ var scopeOf = map[string][]string{
 // scopeOfEvent is the scope each event subscription needs.
 var scopeOfEvent = map[string]string{
 	"app_mention": "app_mentions:read", "message.channels": "channels:history", "message.groups": "groups:history",
-	"message.im": "im:history", "message.mpim": "mpim:history",
+	"message.im": "im:history", "message.mpim": "mpim:history", "reaction_added": "reactions:read",
 }
+
+// agentEvents come with the agent view alone.
+var agentEvents = map[string]string{"agent_session_stopped": "assistant:write"}
 
 // The manifest asks for the scopes the code uses, and for no other.
 func TestManifestMatchesTheCode(t *testing.T) {
-	manifest, err := bot.Manifest(bot.ManifestOptions{})
+	t.Run("plain", func(t *testing.T) { checkManifest(t, bot.ManifestOptions{}, scopeOfEvent) })
+	t.Run("agent view", func(t *testing.T) {
+		all := maps.Clone(scopeOfEvent)
+		maps.Copy(all, agentEvents)
+		checkManifest(t, bot.ManifestOptions{AgentView: true}, all)
+	})
+}
+
+func checkManifest(t *testing.T, o bot.ManifestOptions, scopeOfEvent map[string]string) {
+	manifest, err := bot.Manifest(o)
 	if err != nil {
 		t.Fatal(err)
 	}
