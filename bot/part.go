@@ -263,3 +263,12 @@ func fatal(err error) bool {
 	}
 	return false
 }
+
+// tooLong reports whether Slack takes less text in a message than we thought.
+func tooLong(err error) bool {
+	switch refusalCode(err) {
+	case "msg_too_long", "msg_blocks_too_long", "markdown_text_too_long":
+		return true
+	}
+	return false
+}

@@ -42,12 +42,14 @@ type reply struct {
 	turn  storage.Turn // as stored
 	seat  *seat        // at the pacer
 
-	parts      []*part // being written, in order
-	spare      []*part // messages of an earlier attempt, to be used again
-	checkpoint time.Time
-	settled    int  // how much of the text has looked right already
-	noEdits    bool // Slack lets nobody edit any more: hold the text until it is whole
-	reposted   bool // a deleted message was replaced, which happens once
+	parts       []*part // being written, in order
+	spare       []*part // messages of an earlier attempt, to be used again
+	limit       int     // bytes that one message takes
+	checkpoint  time.Time
+	settled     int  // how much of the text has looked right already
+	plainTables bool // Slack refuses them
+	noEdits     bool // Slack lets nobody edit any more: hold the text until it is whole
+	reposted    bool // a deleted message was replaced, which happens once
 
 	statusShown bool   // and not cleared by a message
 	shown       string // the status that is shown while there is no text
@@ -65,7 +67,7 @@ type reply struct {
 
 // newReply takes a seat at the pacer; leave gives it back.
 func (b *Bot) newReply(lease storage.Lease, turn storage.Turn) *reply {
-	r := &reply{b: b, lease: lease, turn: turn, seat: b.pacer.sit(), checkpoint: time.Now(),
+	r := &reply{b: b, lease: lease, turn: turn, seat: b.pacer.sit(), limit: partLimit, checkpoint: time.Now(),
 		kick: make(chan struct{}, 1), stopped: make(chan struct{}), done: make(chan struct{})}
 	for _, p := range turn.Parts {
 		if p.TS != "" {
@@ -326,7 +328,7 @@ func (r *reply) write(ctx context.Context, text string, final bool, blocks ...sl
 	for {
 		p := r.current(text)
 		s := section{number: r.number(p), start: p.start, end: len(text)}
-		room := s.room(text)
+		room := s.room(text, r.limit)
 		full := s.end-s.start > room
 		if full {
 			s.end = s.start + cutAt(text[s.start:], room, openFence(text[:s.start]))
@@ -340,7 +342,22 @@ func (r *reply) write(ctx context.Context, text string, final bool, blocks ...sl
 		case !p.stream:
 			w.blocks = stopBlocks(r.turn)
 		}
-		if err := r.put(ctx, p, w); err != nil {
+		if r.plainTables {
+			w.body = tablesAsCode(w.body)
+		}
+		err := r.put(ctx, p, w)
+		if plain := tablesAsCode(w.body); refusesTables(refusalCode(err)) && plain != w.body {
+			r.plainTables = true
+			r.b.log.Info("tables refused, showing them as code", "turn", r.turn.ID, "err", err)
+			w.body = plain
+			err = r.put(ctx, p, w)
+		}
+		if tooLong(err) && r.limit > 2000 {
+			r.limit /= 2
+			r.b.log.Warn("message too long for Slack, cutting it shorter", "turn", r.turn.ID, "bytes", len(w.body), "limit", r.limit)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 		if !full {

@@ -9,6 +9,7 @@ import (
 	"github.com/bobbin-bot/bobbin/bot"
 	"github.com/bobbin-bot/bobbin/bot/slacksim"
 	"github.com/bobbin-bot/bobbin/llm/llmsim"
+	"github.com/bobbin-bot/bobbin/storage"
 )
 
 // Whatever a call to Slack meets, the answer is whole, stands once, and nobody
@@ -45,6 +46,8 @@ func TestSlackFaults(t *testing.T) {
 		{"the buttons are refused", bot.ReplyAuto, []slacksim.Fault{{Method: methodStop, Error: "invalid_blocks", Times: 1}}},
 		{"the last edit is refused once", bot.ReplyEdit, []slacksim.Fault{{Method: methodUpdate, Error: "streaming_state_conflict", Every: 3}}},
 		{"edits are forbidden", bot.ReplyEdit, []slacksim.Fault{{Method: methodUpdate, Error: "edit_window_closed"}}},
+		{"an edit is too long", bot.ReplyEdit, []slacksim.Fault{{Method: methodUpdate, Error: "msg_too_long", Times: 1}}},
+		{"tables are refused", bot.ReplyEdit, []slacksim.Fault{{Method: methodUpdate, Error: "invalid_blocks", Times: 1}}},
 		{"Slack takes two seconds a call", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Delay: 2 * time.Second}}},
 	}
 	for _, f := range faults {
@@ -121,6 +124,56 @@ func TestAnswerThatCannotBeShown(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A channel that is closed to the bot while it writes ends the turn, and so does
+// Slack's own Stop button.
+func TestClosedWhileItGrows(t *testing.T) {
+	for code, want := range map[string]storage.State{
+		"is_archived": storage.StateFailed, "not_in_channel": storage.StateFailed, "channel_not_found": storage.StateFailed,
+		"stopped_by_user": storage.StateCancelled,
+	} {
+		for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
+			if code == "stopped_by_user" && mode == bot.ReplyEdit {
+				continue // streams only
+			}
+			t.Run(code+" "+mode, func(t *testing.T) {
+				var ended []storage.State
+				inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+					w.options.Reply.Mode = mode
+					w.options.Observe = func(turn storage.Turn) { ended = append(ended, turn.State) }
+					m.Answer = slowAnswer
+				}, func(w *world) {
+					ts := w.post(ann, general, "", "@bobbin count")
+					w.growing(general, ts)
+					methods := []string{methodAppend, methodStop, methodUpdate, methodPost}
+					if code == "stopped_by_user" {
+						methods = methods[:1]
+					}
+					before := len(w.slack.Calls())
+					for _, method := range methods {
+						w.slack.Fault(slacksim.Fault{Method: method, Error: code})
+					}
+					w.settle()
+					w.noOpenTurns()
+					if n := len(w.slack.Calls()) - before; n > 12 {
+						t.Errorf("%d calls after the channel was closed", n)
+					}
+					if want == storage.StateCancelled {
+						if m := w.replies(general, ts)[0]; !strings.HasSuffix(m.Markdown, "_Stopped._") || m.StreamingState == "in_progress" {
+							t.Errorf("shown: …%q", m.Markdown[max(0, len(m.Markdown)-40):])
+						}
+						if r := w.model.Requests()[0]; r.Deltas > 600 {
+							t.Errorf("the model went on for %d tokens", r.Deltas)
+						}
+					}
+				})
+				if len(ended) != 1 || ended[0] != want {
+					t.Errorf("the turn ended as %v, want %s", ended, want)
+				}
+			})
+		}
 	}
 }
 

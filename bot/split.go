@@ -48,11 +48,11 @@ func (s section) prefix(text string) string {
 	return out
 }
 
-// room is how many bytes of the answer the message of a section that begins at
-// start takes.
-func (s section) room(text string) int {
+// room is how many bytes of the answer a message of limit bytes takes from the
+// section's start on.
+func (s section) room(text string, limit int) int {
 	const closingFence = 100
-	return partLimit - len(s.prefix(text)) - len(goesOn) - closingFence
+	return limit - len(s.prefix(text)) - len(goesOn) - closingFence
 }
 
 // body is the message. With closed, a code block that is open at the section's

@@ -119,9 +119,9 @@ func TestSectionsFit(t *testing.T) {
 	} {
 		for start, number := 0, 0; start < len(text); number++ {
 			s := section{number: number, start: start, end: len(text)}
-			more := s.end-start > s.room(text)
+			more := s.end-start > s.room(text, partLimit)
 			if more {
-				s.end = start + cutAt(text[start:], s.room(text), openFence(text[:start]))
+				s.end = start + cutAt(text[start:], s.room(text, partLimit), openFence(text[:start]))
 			}
 			if body := s.body(text, true, more); len(body) > partLimit {
 				t.Errorf("%s: message %d has %d bytes", name, number, len(body))
@@ -160,6 +160,19 @@ func TestSettled(t *testing.T) {
 	} {
 		if got := c.text[:settled(c.text)]; got != c.want {
 			t.Errorf("of %q is shown %q, want %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestTablesAsCode(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\nb": "a\n\n```\n| x | y |\n|---|---|\n| 1 | 2 |\n```\n\nb",
+		"| x |\n|---|":             "```\n| x |\n|---|\n```\n",
+		"```\n| x |\n|---|\n```\n": "```\n| x |\n|---|\n```\n",
+		"a | b":                    "a | b",
+	} {
+		if got := tablesAsCode(in); got != want {
+			t.Errorf("tablesAsCode(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

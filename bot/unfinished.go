@@ -62,8 +62,7 @@ func openTable(text string) string {
 	}
 	lines := strings.SplitAfter(text, "\n")
 	for i := 1; i < len(lines); i++ {
-		line := strings.TrimSuffix(lines[i], "\n")
-		if strings.Contains(line, "|") && delimiters.MatchString(line) && strings.Contains(lines[i-1], "|") {
+		if isTableHead(lines[i-1], lines[i]) {
 			return lines[i-1] + lines[i]
 		}
 	}
