@@ -26,9 +26,12 @@
 //   - The model answers: package llm, whose retries and fallbacks happen before
 //     the first visible text or void it.
 //   - reply.go is the message being written, on a goroutine of its own, so that
-//     Slack never slows the reading of the model. streams.go, write.go,
-//     split.go and sanitize.go are its parts; failure.go has the words for when
-//     there is no answer.
+//     Slack never slows the reading of the model; part.go is one Slack message
+//     of it, write.go the calls, streams.go where native streams are refused.
+//   - What it shows goes through sanitize.go and links.go, which make a model's
+//     text harmless, unfinished.go, which holds back what does not look right
+//     yet, and split.go, which cuts it into messages. failure.go has the words
+//     for when there is no answer.
 //   - pacer.go is asked before every call to Slack and orders those that wait;
 //     seat.go keeps a place for each reply's last write; slackcall.go makes the
 //     call.
@@ -36,7 +39,8 @@
 //     last edit tells people that the answer is whole. Then the turn is done.
 //
 // Beside the path: command.go and usage.go answer the slash command,
-// interaction.go the buttons, retention.go deletes what has expired,
+// interaction.go the buttons (stop.go ends an answer, details.go explains
+// one), retention.go deletes what has expired,
 // manifest.go prints the Slack app.
 //
 // # States
