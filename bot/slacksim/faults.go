@@ -1,6 +1,7 @@
 package slacksim
 
 import (
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -19,10 +20,21 @@ type Fault struct {
 	LoseResponse bool
 	Times        int // calls that it hits; 0 = until cleared
 	Every        int // hits each n-th matching call only; 0 and 1 = all
+
+	// Chance is the probability with which a call that Every lets through is
+	// hit; 0 and 1 = always. It is drawn from a source of its own that
+	// [Options].Seed and the number of the fault determine: whatever else goes
+	// on, the n-th matching call of a fault meets the same fate in each run.
+	Chance float64
+
+	// RetryAfterMax, if greater than RetryAfter, makes each Retry-After a whole
+	// number of seconds drawn evenly from [RetryAfter, RetryAfterMax].
+	RetryAfterMax time.Duration
 }
 
 type activeFault struct {
 	Fault
+	rng        *rand.Rand
 	seen, hits int
 }
 
@@ -34,7 +46,8 @@ type activeFault struct {
 func (w *Workspace) Fault(f Fault) (clear func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a := &activeFault{Fault: f}
+	w.faultsMade++
+	a := &activeFault{Fault: f, rng: rand.New(rand.NewPCG(w.seed, w.faultsMade))}
 	w.faults = append(w.faults, a)
 	return func() {
 		w.mu.Lock()
@@ -64,16 +77,16 @@ func (w *Workspace) faultFor(method string) Fault {
 		if !a.matches(method) {
 			continue
 		}
-		a.seen++
+		hit, retryAfter := a.draw()
 		acts := a.Error != "" || a.Status != 0 || a.LoseResponse
-		if a.Times > 0 && a.hits >= a.Times || a.Every > 1 && a.seen%a.Every != 0 || acts && decided {
+		if !hit || a.Times > 0 && a.hits >= a.Times || acts && decided {
 			continue
 		}
 		a.hits++
 		sum.Delay += a.Delay
 		if acts {
 			decided = true
-			sum.Error, sum.Status, sum.RetryAfter, sum.LoseResponse = a.Error, a.Status, a.RetryAfter, a.LoseResponse
+			sum.Error, sum.Status, sum.RetryAfter, sum.LoseResponse = a.Error, a.Status, retryAfter, a.LoseResponse
 		}
 	}
 	w.faults = slices.DeleteFunc(w.faults, func(a *activeFault) bool { return a.Times > 0 && a.hits >= a.Times })
@@ -85,4 +98,20 @@ func (a *activeFault) matches(method string) bool {
 		return strings.HasPrefix(method, family)
 	}
 	return a.Method == "" || a.Method == method
+}
+
+// draw counts a matching call and decides its fate by Every, Chance and
+// RetryAfterMax. It draws also for a call that another fault has taken, so that
+// faults do not shift each other's luck.
+func (a *activeFault) draw() (hit bool, retryAfter time.Duration) {
+	a.seen++
+	if a.Every > 1 && a.seen%a.Every != 0 {
+		return false, 0
+	}
+	hit = a.Chance <= 0 || a.rng.Float64() < a.Chance
+	from, to := (a.RetryAfter+time.Second-1)/time.Second, a.RetryAfterMax/time.Second
+	if to <= from {
+		return hit, a.RetryAfter
+	}
+	return hit, (from + time.Duration(a.rng.Int64N(int64(to-from+1)))) * time.Second
 }

@@ -3,8 +3,12 @@ package slacksim_test
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,8 +43,10 @@ func TestFaultAnswers(t *testing.T) {
 			t.Errorf("%s: message posted: %v", c.name, done)
 		}
 		calls := r.Calls()
-		if last := calls[len(calls)-1]; last.HTTPStatus != c.status || last.Error != c.code {
-			t.Errorf("%s: journal has %+v", c.name, last)
+		last := calls[len(calls)-1]
+		sent, _ := strconv.Atoi(c.retryAfter)
+		if last.HTTPStatus != c.status || last.Error != c.code || last.RetryAfter != time.Duration(sent)*time.Second {
+			t.Errorf("%s: journal has %+v, want what was sent", c.name, last)
 		}
 		undo()
 	}
@@ -73,6 +79,97 @@ func TestFaultTimesAndEvery(t *testing.T) {
 			t.Errorf("%+v hit %s, want %s", c.fault, got, c.want)
 		}
 		r.ClearFaults()
+	}
+}
+
+// fates calls auth.test n times and returns which error each call met.
+func (r *rig) fates(n int) []string {
+	var list []string
+	for range n {
+		list = append(list, str(r.call("auth.test"), "error"))
+	}
+	return list
+}
+
+func TestFaultChance(t *testing.T) {
+	const n = 900
+	third := slacksim.Fault{Error: "unlucky", Chance: 1.0 / 3}
+	run := func(seed uint64, faults ...slacksim.Fault) []string {
+		r := serve(t, slacksim.Options{NoLimits: true, Seed: seed})
+		for _, f := range faults {
+			r.Fault(f)
+		}
+		return r.fates(n)
+	}
+	count := func(list []string, code string) (hits int) {
+		for _, c := range list {
+			if c == code {
+				hits++
+			}
+		}
+		return hits
+	}
+	first := run(1, third)
+	if got := count(first, "unlucky"); got < 250 || got > 350 {
+		t.Errorf("%d of %d calls were hit with a chance of one in three", got, n)
+	}
+	if !slices.Equal(first, run(1, third)) {
+		t.Error("the same seed gave another run")
+	}
+	if slices.Equal(first, run(2, third)) {
+		t.Error("another seed gave the same run")
+	}
+
+	both := run(1, third, slacksim.Fault{Error: "second", Chance: 0.5})
+	for i, code := range both {
+		if (code == "unlucky") != (first[i] == "unlucky") {
+			t.Fatalf("a second fault moved the luck of the first at call %d", i)
+		}
+	}
+	if got := count(both, "second"); got < 250 || got > 350 {
+		t.Errorf("the second fault hit %d of the %d calls that the first left, want half", got, n-count(both, "unlucky"))
+	}
+
+	every := run(1, slacksim.Fault{Error: "x", Chance: 0.5, Every: 3, Times: 100})
+	for i, code := range every {
+		if code != "" && (i+1)%3 != 0 {
+			t.Fatalf("call %d was hit, which Every leaves out", i+1)
+		}
+	}
+	if got := count(every, "x"); got != 100 {
+		t.Errorf("%d calls were hit, want Times", got)
+	}
+	for _, always := range []float64{0, 1, 2} {
+		if got := count(run(1, slacksim.Fault{Error: "x", Chance: always}), "x"); got != n {
+			t.Errorf("chance %v hit %d of %d calls", always, got, n)
+		}
+	}
+}
+
+func TestRetryAfterIsDrawn(t *testing.T) {
+	for _, c := range []struct {
+		from, to time.Duration
+		want     string // all that are sent
+	}{
+		{time.Second, 4 * time.Second, "1 2 3 4"},
+		{1500 * time.Millisecond, 3900 * time.Millisecond, "2 3"},
+		{3 * time.Second, 2 * time.Second, "3"},
+		{1200 * time.Millisecond, 1800 * time.Millisecond, "2"},
+	} {
+		r := serve(t, slacksim.Options{NoLimits: true, Seed: 1})
+		r.Fault(slacksim.Fault{Status: 429, RetryAfter: c.from, RetryAfterMax: c.to})
+		seen := map[string]bool{}
+		for range 100 {
+			_, resp := r.callStatus("xoxb-sim", "auth.test")
+			seen[resp.Header.Get("Retry-After")] = true
+			calls := r.Calls()
+			if got := calls[len(calls)-1].RetryAfter.Seconds(); resp.Header.Get("Retry-After") != strconv.Itoa(int(got)) {
+				t.Fatalf("the journal says %v s, the answer %s", got, resp.Header.Get("Retry-After"))
+			}
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(seen)), " "); got != c.want {
+			t.Errorf("[%v, %v]: Retry-After was %s, want %s", c.from, c.to, got, c.want)
+		}
 	}
 }
 

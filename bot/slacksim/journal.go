@@ -21,7 +21,7 @@ type Call struct {
 	ThreadTS   string            `json:"thread_ts,omitempty"`
 	Error      string            `json:"error,omitempty"` // Slack's error code
 	HTTPStatus int               `json:"http_status"`     // 0 when the answer was lost
-	RetryAfter time.Duration     `json:"-"`               // of a 429; under /sim/calls as retry_after_ms
+	RetryAfter time.Duration     `json:"-"`               // as it was sent; under /sim/calls as retry_after_ms
 	Lost       bool              `json:"lost,omitempty"`  // done, but the connection was cut
 	Args       map[string]string `json:"args,omitempty"`  // without the token
 }

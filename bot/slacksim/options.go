@@ -48,8 +48,9 @@ type Options struct {
 	// which let a server notice that the page has gone. Zero means 15 s.
 	KeepAlive time.Duration
 
-	// Seed makes the choice of socket, and the order of twin events under
-	// [Workspace.Shuffle], repeatable. Zero means a random seed.
+	// Seed makes the choice of socket, the order of twin events under
+	// [Workspace.Shuffle] and the luck of faults repeatable. Zero means a random
+	// seed.
 	Seed uint64
 
 	// AnyHost lets the page and /sim answer under any Host header. By default

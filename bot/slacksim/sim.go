@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // loopbackHost tells whether a Host header names this machine itself.
@@ -21,31 +20,6 @@ func loopbackHost(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
-}
-
-// simRequest is the body of a POST under /sim/, all of them in one.
-type simRequest struct {
-	ID           string `json:"id"`
-	User         string `json:"user"`
-	Channel      string `json:"channel"`
-	TS           string `json:"ts"`
-	ThreadTS     string `json:"thread_ts"`
-	Text         string `json:"text"`
-	File         string `json:"file"` // name of an uploaded file
-	ActionID     string `json:"action_id"`
-	Value        string `json:"value"`
-	Emoji        string `json:"emoji"`
-	Reason       string `json:"reason"`
-	On           bool   `json:"on"`
-	N            int    `json:"n"`
-	Method       string `json:"method"`
-	Error        string `json:"error"`
-	Status       int    `json:"status"`
-	RetryAfterMS int64  `json:"retry_after_ms"`
-	DelayMS      int64  `json:"delay_ms"`
-	LoseResponse bool   `json:"lose_response"`
-	Times        int    `json:"times"`
-	Every        int    `json:"every"`
 }
 
 // serveSim is the API of the page and of faults from outside.
@@ -121,10 +95,7 @@ func (w *Workspace) act(r *http.Request, path string, q simRequest) (answer any,
 	case "control":
 		err = w.pressControl(q.ID, q.On)
 	case "fault":
-		w.Fault(Fault{
-			Method: q.Method, Error: q.Error, Status: q.Status, LoseResponse: q.LoseResponse, Times: q.Times, Every: q.Every,
-			RetryAfter: time.Duration(q.RetryAfterMS) * time.Millisecond, Delay: time.Duration(q.DelayMS) * time.Millisecond,
-		})
+		w.Fault(q.fault())
 	case "faults/clear":
 		w.ClearFaults()
 	case "redeliver":

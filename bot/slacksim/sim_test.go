@@ -68,7 +68,7 @@ func TestSimVerbs(t *testing.T) {
 		{"click", object{"user": ann, "channel": general, "ts": ts, "action_id": "x"}, 400},
 		{"control", object{"id": "nothing"}, 400},
 		{"delete", object{"user": ann, "channel": general, "ts": ts}, 200},
-		{"fault", object{"method": "auth.test", "status": 429, "retry_after_ms": 5000}, 200},
+		{"fault", object{"method": "auth.test", "status": 429, "retry_after_ms": 5000, "retry_after_max_ms": 5999, "chance": 1}, 200},
 		{"no-such-verb", object{}, 404},
 	} {
 		status, out := r.sim(c.path, c.body)

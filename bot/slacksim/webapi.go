@@ -69,6 +69,9 @@ func (w *Workspace) call(rw http.ResponseWriter, q *request, do func() reply) {
 			out = fail("ratelimited")
 		}
 	}
+	if retryAfter > 0 {
+		retryAfter = time.Duration(wholeSeconds(retryAfter)) * time.Second
+	}
 	w.record(q, out, status, retryAfter, f.LoseResponse)
 	w.mu.Unlock()
 
@@ -76,7 +79,7 @@ func (w *Workspace) call(rw http.ResponseWriter, q *request, do func() reply) {
 		panic(http.ErrAbortHandler) // net/http's way to cut the connection
 	}
 	if retryAfter > 0 {
-		rw.Header().Set("Retry-After", strconv.Itoa(wholeSeconds(retryAfter)))
+		rw.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
 	}
 	if status != http.StatusOK && out.code() == "" {
 		http.Error(rw, http.StatusText(status), status)
@@ -154,7 +157,7 @@ func (w *Workspace) record(q *request, out reply, status int, retryAfter time.Du
 		return set
 	}
 	if lost {
-		status = 0
+		status, retryAfter = 0, 0
 	}
 	c := Call{
 		Method: q.method, At: q.at, Error: out.code(), HTTPStatus: status, RetryAfter: retryAfter, Lost: lost, Args: q.args,

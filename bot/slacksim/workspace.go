@@ -18,6 +18,7 @@ var ErrClosed = errors.New("slacksim: workspace closed")
 // All methods are safe for concurrent use.
 type Workspace struct {
 	opt  Options
+	seed uint64
 	done chan struct{} // closed by Close
 	wg   sync.WaitGroup
 
@@ -52,9 +53,10 @@ type Workspace struct {
 	shuffle   bool
 	streaming bool
 
-	faults  []*activeFault
-	windows map[string]*window
-	buckets map[string]*bucket
+	faults     []*activeFault
+	faultsMade uint64
+	windows    map[string]*window
+	buckets    map[string]*bucket
 
 	calls      journal[Call]
 	deliveries journal[*Delivery]
@@ -76,6 +78,7 @@ func New(o Options) *Workspace {
 	}
 	w := &Workspace{
 		opt:       o,
+		seed:      seed,
 		done:      make(chan struct{}),
 		alarms:    map[*alarm]struct{}{},
 		rng:       rand.New(rand.NewPCG(seed, seed)),
