@@ -3,7 +3,7 @@ package slacksim
 import "time"
 
 // Calls a minute that Slack grants at least: it counts per method, workspace
-// and app. docs.slack.dev/apis/web-api/rate-limits
+// and app, see [Options].Burst for how. docs.slack.dev/apis/web-api/rate-limits
 const (
 	tier2 = 20
 	tier3 = 50
@@ -45,36 +45,6 @@ var methods = map[string]method{
 	"views.publish":               {tier4, botToken, (*Workspace).viewsPublish},
 }
 
-// window holds the times of the calls let through in the last 60 s.
-type window struct{ times []time.Time }
-
-// wait returns 0 if one more call fits at now, else how long until one does.
-func (v *window) wait(now time.Time, limit int) time.Duration {
-	old := now.Add(-time.Minute)
-	for len(v.times) > 0 && !v.times[0].After(old) {
-		v.times = v.times[1:]
-	}
-	if len(v.times) < limit {
-		return 0
-	}
-	return v.times[0].Sub(old)
-}
-
-// bucket is a token bucket: burst at once, then one in each interval.
-type bucket struct {
-	tokens float64
-	at     time.Time
-}
-
-func (b *bucket) wait(now time.Time) time.Duration {
-	b.tokens = min(postBurst, b.tokens+now.Sub(b.at).Seconds()/postEvery.Seconds())
-	b.at = now
-	if b.tokens >= 1 {
-		return 0
-	}
-	return time.Duration((1 - b.tokens) * float64(postEvery))
-}
-
 // limited returns 0 and counts the call, or returns how long the method stays
 // blocked. Refused calls are not counted. The caller holds w.mu.
 func (w *Workspace) limited(q *request, m method) time.Duration {
@@ -82,12 +52,12 @@ func (w *Workspace) limited(q *request, m method) time.Duration {
 		return 0
 	}
 	now := time.Now()
-	v := w.windows[q.method]
-	if v == nil {
-		v = &window{}
-		w.windows[q.method] = v
+	all := w.meters[q.method]
+	if all == nil {
+		all = w.newMeter(m.perMinute)
+		w.meters[q.method] = all
 	}
-	if d := v.wait(now, m.perMinute); d > 0 {
+	if d := all.wait(now); d > 0 {
 		return d
 	}
 	if q.method == "chat.postMessage" {
@@ -99,15 +69,15 @@ func (w *Workspace) limited(q *request, m method) time.Duration {
 		if c := w.channels[id]; c != nil {
 			b := w.buckets[c.ID]
 			if b == nil {
-				b = &bucket{tokens: postBurst, at: now}
+				b = &bucket{every: postEvery, depth: postBurst * postEvery}
 				w.buckets[c.ID] = b
 			}
 			if d := b.wait(now); d > 0 {
 				return d
 			}
-			b.tokens--
+			b.take(now)
 		}
 	}
-	v.times = append(v.times, now)
+	all.take(now)
 	return 0
 }

@@ -34,6 +34,15 @@ type Options struct {
 	// NoLimits switches the rate limits off, not the limits of size.
 	NoLimits bool
 
+	// Burst says how the calls of a minute are counted, of which Slack publishes
+	// nothing. [BurstWindow], also for "": no 60 seconds hold more calls than the
+	// method's tier. [BurstMinute]: the count begins anew with each full minute
+	// since the workspace was made, so that twice the tier fits around its end.
+	// [BurstBucket]: a quarter of the tier at once, refilled evenly at a sixtieth
+	// of the tier a second, a strict reading of the advice to design for one
+	// request a second. Any other value means [BurstWindow].
+	Burst string
+
 	// NoStreaming starts the workspace without chat.startStream, see
 	// [Workspace.SetStreaming].
 	NoStreaming bool

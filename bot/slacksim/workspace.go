@@ -19,6 +19,7 @@ var ErrClosed = errors.New("slacksim: workspace closed")
 type Workspace struct {
 	opt  Options
 	seed uint64
+	born time.Time
 	done chan struct{} // closed by Close
 	wg   sync.WaitGroup
 
@@ -55,8 +56,8 @@ type Workspace struct {
 
 	faults     []*activeFault
 	faultsMade uint64
-	windows    map[string]*window
-	buckets    map[string]*bucket
+	meters     map[string]meter   // by method
+	buckets    map[string]*bucket // of chat.postMessage, by channel
 
 	calls      journal[Call]
 	deliveries journal[*Delivery]
@@ -79,6 +80,7 @@ func New(o Options) *Workspace {
 	w := &Workspace{
 		opt:       o,
 		seed:      seed,
+		born:      time.Now(),
 		done:      make(chan struct{}),
 		alarms:    map[*alarm]struct{}{},
 		rng:       rand.New(rand.NewPCG(seed, seed)),
@@ -93,7 +95,7 @@ func New(o Options) *Workspace {
 		readers:   map[*http.ResponseController]struct{}{},
 		pending:   map[string]*pending{},
 		streaming: !o.NoStreaming,
-		windows:   map[string]*window{},
+		meters:    map[string]meter{},
 		buckets:   map[string]*bucket{},
 		switches:  map[string]func(){},
 	}
