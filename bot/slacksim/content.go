@@ -116,7 +116,7 @@ func (w *Workspace) readBlocks(text string) ([]json.RawMessage, reply) {
 	if len(list) > maxBlocks {
 		return nil, fail("invalid_blocks", fmt.Sprintf("no more than %d items allowed [json-pointer:/blocks]", maxBlocks))
 	}
-	total, markdown, tables := 0, 0, 0
+	total, markdown, tables, textTables := 0, 0, 0, 0
 	seen := map[string]bool{}
 	for i, raw := range list {
 		var b block
@@ -134,6 +134,7 @@ func (w *Workspace) readBlocks(text string) ([]json.RawMessage, reply) {
 		switch b.Type {
 		case "markdown":
 			markdown += utf8.RuneCountInString(b.Text.Text)
+			textTables += markdownTables(b.Text.Text)
 		case "table":
 			tables++
 		}
@@ -144,6 +145,8 @@ func (w *Workspace) readBlocks(text string) ([]json.RawMessage, reply) {
 	switch {
 	case tables > 1:
 		return nil, fail("invalid_attachments", "only_one_table_allowed")
+	case w.opt.OneTable && tables+textTables > 1:
+		return nil, fail("invalid_blocks", "only_one_table_allowed [json-pointer:/blocks]")
 	case markdown > maxMarkdown || total > maxBlocksText:
 		return nil, fail("msg_blocks_too_long")
 	}

@@ -47,6 +47,12 @@ type Options struct {
 	// [Workspace.SetStreaming].
 	NoStreaming bool
 
+	// OneTable refuses blocks with more than one table, those written in the
+	// text of markdown blocks included, as invalid_blocks. Slack documents one
+	// table block a message; that it holds for Markdown tables is not proven.
+	// Text that is streamed or sent as markdown_text is not looked at.
+	OneTable bool
+
 	// PingInterval is the time between two WebSocket pings. Zero means 10 s.
 	PingInterval time.Duration
 

@@ -15,9 +15,9 @@ const (
 
 // Limits of a stream that Slack does not document.
 const (
-	// A stream lives five minutes, however often it is appended to:
-	// github.com/slackapi/python-slack-sdk/issues/1859
-	streamLife = 5 * time.Minute
+	// A stream lives five minutes and a little, however often it is appended to.
+	// 306 s were measured: github.com/slackapi/python-slack-sdk/issues/1859
+	streamLife = 306 * time.Second
 
 	// The whole message holds about this many bytes of UTF-8; details and
 	// output of tasks count twice. Reports differ between 10,600 and 12,000.
