@@ -23,6 +23,7 @@ type Message struct {
 
 	Edited         bool                `json:"edited,omitempty"`
 	StreamingState string              `json:"streaming_state,omitempty"` // in_progress, completed or errored
+	StoppedBy      string              `json:"stopped_by,omitempty"`      // who pressed Stop, see StopStreaming
 	Metadata       json.RawMessage     `json:"metadata,omitempty"`
 	Files          []File              `json:"files,omitempty"`
 	Reactions      map[string][]string `json:"reactions,omitempty"` // emoji to user ids

@@ -47,6 +47,10 @@ type Options struct {
 	// [Workspace.SetStreaming].
 	NoStreaming bool
 
+	// AgentView gives the app the agent experience as far as it is modelled: a
+	// Stop button on streaming messages, see [Workspace.StopStreaming].
+	AgentView bool
+
 	// OneTable refuses blocks with more than one table, those written in the
 	// text of markdown blocks included, as invalid_blocks. Slack documents one
 	// table block a message; that it holds for Markdown tables is not proven.

@@ -92,6 +92,8 @@ func (w *Workspace) act(r *http.Request, path string, q simRequest) (answer any,
 		err = w.click(r.Context(), q.User, q.Channel, q.TS, q.ActionID, q.Value)
 	case "react":
 		err = w.React(q.User, q.Channel, q.TS, q.Emoji, q.On)
+	case "stop-streaming":
+		err = w.StopStreaming(q.User, q.Channel, q.TS)
 	case "control":
 		err = w.pressControl(q.ID, q.On)
 	case "fault":
@@ -138,6 +140,7 @@ type pageState struct {
 	Controls   []Control            `json:"controls"`
 	Sockets    int                  `json:"sockets"`
 	Streaming  bool                 `json:"streaming"`
+	AgentView  bool                 `json:"agent_view"`
 	Seq        int64                `json:"seq"`
 }
 
@@ -153,7 +156,7 @@ func (w *Workspace) state() pageState {
 	s := pageState{
 		Team: map[string]string{"id": w.opt.TeamID, "name": w.opt.TeamName}, Bot: w.opt.Bot, Command: w.opt.Command,
 		People: w.opt.People, Messages: map[string][]Message{}, Ephemerals: []Message{}, Statuses: []statusChange{},
-		Controls: w.controlList(), Sockets: len(w.sockets), Streaming: w.streaming, Seq: w.feed.seq,
+		Controls: w.controlList(), Sockets: len(w.sockets), Streaming: w.streaming, AgentView: w.opt.AgentView, Seq: w.feed.seq,
 	}
 	for _, id := range w.chanID {
 		c := w.channels[id]

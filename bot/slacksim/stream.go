@@ -173,6 +173,9 @@ func (w *Workspace) appendStream(q *request) reply {
 	if bad != nil {
 		return bad
 	}
+	if m.StoppedBy != "" {
+		return fail("stopped_by_user")
+	}
 	before := w.wire(m, true)
 	if bad := w.feedContent(m.stream, q, false); bad != nil {
 		return bad
