@@ -3,7 +3,6 @@ package slacksim
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 	"time"
 )
@@ -139,60 +138,4 @@ func (w *Workspace) Delete(userID, channelID, ts string) error {
 	}
 	w.remove(c, m)
 	return nil
-}
-
-// React adds or takes back a person's emoji, without colons, on any message.
-// The app gets reaction_added or reaction_removed. Adding twice, or taking back
-// what is not there, is an error.
-func (w *Workspace) React(userID, channelID, ts, emoji string, on bool) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	c, _, err := w.place(userID, channelID)
-	if err != nil {
-		return err
-	}
-	m := c.byTS[ts]
-	if m == nil || m.Deleted {
-		return fmt.Errorf("message_not_found: %q in %s", ts, channelID)
-	}
-	if code := w.react(c, m, userID, emoji, on); code != "" {
-		return fmt.Errorf("%s: :%s: by %s", code, emoji, userID)
-	}
-	return nil
-}
-
-// react returns Slack's error code, or "".
-func (w *Workspace) react(c *channel, m *message, userID, emoji string, on bool) string {
-	if emoji == "" || strings.ContainsAny(emoji, ": \n") {
-		return "invalid_name"
-	}
-	users := m.Reactions[emoji]
-	i := slices.Index(users, userID)
-	name := "reaction_added"
-	switch {
-	case on && i >= 0:
-		return "already_reacted"
-	case !on && i < 0:
-		return "no_reaction"
-	case on:
-		if m.Reactions == nil {
-			m.Reactions = map[string][]string{}
-		}
-		m.Reactions[emoji] = append(slices.Clip(users), userID)
-	default:
-		name = "reaction_removed"
-		// A new slice: snapshots share the old one.
-		users = slices.Concat(users[:i], users[i+1:])
-		if len(users) > 0 {
-			m.Reactions[emoji] = users
-		} else {
-			delete(m.Reactions, emoji)
-		}
-	}
-	w.show(m)
-	w.emit(c, w.newEvent(c, name, m.TS, reactionEvent{
-		Type: name, User: userID, Reaction: emoji, ItemUser: m.User,
-		Item: reactionItem{Type: "message", Channel: c.ID, TS: m.TS}, EventTS: w.newTS(),
-	}))
-	return ""
 }

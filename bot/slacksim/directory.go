@@ -71,21 +71,3 @@ func paginate(q *request, list []string, limit int) (page []string, next string,
 	}
 	return list[from:to], next, nil
 }
-
-func (w *Workspace) reactionsAdd(q *request) reply    { return w.botReacts(q, true) }
-func (w *Workspace) reactionsRemove(q *request) reply { return w.botReacts(q, false) }
-
-func (w *Workspace) botReacts(q *request, on bool) reply {
-	c, bad := w.target(q)
-	if bad != nil {
-		return bad
-	}
-	m := c.byTS[q.args["timestamp"]]
-	if m == nil || m.Deleted {
-		return fail("message_not_found")
-	}
-	if code := w.react(c, m, w.opt.Bot.ID, q.args["name"], on); code != "" {
-		return fail(code)
-	}
-	return reply{}
-}

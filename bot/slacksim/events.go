@@ -62,21 +62,6 @@ type changeEvent struct {
 	Previous    *wireMessage `json:"previous_message,omitempty"`
 }
 
-type reactionEvent struct {
-	Type     string       `json:"type"`
-	User     string       `json:"user"`
-	Reaction string       `json:"reaction"`
-	ItemUser string       `json:"item_user"`
-	Item     reactionItem `json:"item"`
-	EventTS  string       `json:"event_ts"`
-}
-
-type reactionItem struct {
-	Type    string `json:"type"`
-	Channel string `json:"channel"`
-	TS      string `json:"ts"`
-}
-
 func (w *Workspace) newEvent(c *channel, name, ts string, inner any) *event {
 	e := &event{id: w.newID("Ev"), name: name, ts: ts}
 	p := callback{

@@ -203,17 +203,20 @@ func TestFilesReactionsStrangers(t *testing.T) {
 		if p["is_ext_shared_channel"] != true || file["name"] != "report.csv" || file["mimetype"] != "text/csv" || file["filetype"] != "csv" {
 			t.Errorf("file_share is %v", p)
 		}
-		if err := r.React("U0EXT", "C0SHARED", ts, "eyes", true); err != nil {
+		if err := r.React("U0EXT", "C0SHARED", ts, "eyes"); err != nil {
 			t.Fatal(err)
 		}
 		added := obj(a.payloads(1)["reaction_added"], "event")
-		if added["user"] != "U0EXT" || added["item_user"] != ann || str(added, "item", "ts") != ts {
+		if added["user"] != "U0EXT" || added["item_user"] != ann || added["reaction"] != "eyes" || str(added, "event_ts") == "" ||
+			str(added, "item", "type") != "message" || str(added, "item", "channel") != "C0SHARED" || str(added, "item", "ts") != ts {
 			t.Errorf("reaction_added is %v", added)
 		}
-		if err := r.React("U0EXT", "C0SHARED", ts, "eyes", false); err != nil {
+		if err := r.Unreact("U0EXT", "C0SHARED", ts, "eyes"); err != nil {
 			t.Fatal(err)
 		}
-		a.payloads(1)
+		if got := a.payloads(1); str(got["reaction_removed"], "event", "user") != "U0EXT" {
+			t.Errorf("Unreact made %v, want reaction_removed", got)
+		}
 		r.post("U0EXT", "C0SHARED", "", "hello")
 		e := obj(a.payloads(1)["message"], "event")
 		if e["user_team"] != "T0OTHER" || e["source_team"] != "T0OTHER" || e["team"] != "T0OTHER" {
@@ -249,7 +252,7 @@ func TestVerbsRefuseNonsense(t *testing.T) {
 	r := serve(t, slacksim.Options{Channels: []slacksim.Channel{
 		{ID: general, Name: "general"}, {ID: "C0OLD", Name: "old", Archived: true},
 	}})
-	ts := r.post(ann, general, "", "hi")
+	ts, dm := r.post(ann, general, "", "hi"), r.post(ann, r.DM(ann), "", "hi")
 	post := func(user, channel, thread, text string) error {
 		_, err := r.Post(user, channel, thread, text)
 		return err
@@ -265,9 +268,10 @@ func TestVerbsRefuseNonsense(t *testing.T) {
 		"edit another's":           r.Edit(ben, general, ts, "x"),
 		"edit unknown":             r.Edit(ann, general, "1.0", "x"),
 		"delete another's":         r.Delete(ben, general, ts),
-		"react to unknown":         r.React(ann, general, "1.0", "eyes", true),
-		"emoji with colons":        r.React(ann, general, ts, ":eyes:", true),
-		"take back nothing":        r.React(ann, general, ts, "eyes", false),
+		"react to unknown":         r.React(ann, general, "1.0", "eyes"),
+		"emoji with colons":        r.React(ann, general, ts, ":eyes:"),
+		"react from outside":       r.React(ben, r.DM(ann), dm, "eyes"),
+		"take back nothing":        r.Unreact(ann, general, ts, "eyes"),
 		"click without button":     r.Click(ann, general, ts, "a", ""),
 		"redeliver unknown":        r.Redeliver(general, "1.0"),
 	} {

@@ -91,7 +91,9 @@ func (w *Workspace) act(r *http.Request, path string, q simRequest) (answer any,
 	case "click":
 		err = w.click(r.Context(), q.User, q.Channel, q.TS, q.ActionID, q.Value)
 	case "react":
-		err = w.React(q.User, q.Channel, q.TS, q.Emoji, q.On)
+		err = w.React(q.User, q.Channel, q.TS, q.Emoji)
+	case "unreact":
+		err = w.Unreact(q.User, q.Channel, q.TS, q.Emoji)
 	case "stop-streaming":
 		err = w.StopStreaming(q.User, q.Channel, q.TS)
 	case "control":

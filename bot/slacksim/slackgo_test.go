@@ -145,7 +145,7 @@ func TestSlackGoReadsTheWebAPI(t *testing.T) {
 // comes back by itself after each kind of disconnect.
 func TestSlackGoSocketMode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := serve(t, slacksim.Options{})
+		r := serve(t, slacksim.Options{AgentView: true})
 		var mu sync.Mutex
 		inner, kinds := map[string]int{}, map[socketmode.EventType]int{}
 		hello := make(chan struct{}, 100)
@@ -174,8 +174,10 @@ func TestSlackGoSocketMode(t *testing.T) {
 		ts := r.post(ann, general, "", "@bobbin hi")
 		_, _ = r.PostFile(ann, general, ts, "look", "a.png")
 		_ = r.Edit(ann, general, ts, "@bobbin hello")
-		_ = r.React(ann, general, ts, "eyes", true)
+		_ = r.React(ann, general, ts, "+1::skin-tone-2")
+		_ = r.Unreact(ann, general, ts, "+1::skin-tone-2")
 		_, stream := r.begin("chunks", `[{"type":"task_update","id":"1","title":"Look","output":"x"},{"type":"markdown_text","text":"hi"}]`)
+		_ = r.StopStreaming(ann, general, stream)
 		r.ok("chat.stopStream", "channel", general, "ts", stream, "blocks", buttons)
 		r.post(ann, r.DM(ann), "", "hi")
 		_ = r.Delete(ann, general, ts)
@@ -184,7 +186,7 @@ func TestSlackGoSocketMode(t *testing.T) {
 		mu.Lock()
 		for name, n := range map[string]int{
 			"app_mention": 1, "message": 4, "file_share": 1, "message_changed": 2, "message_deleted": 1,
-			"reaction_added": 1, "app_home_opened": 1,
+			"reaction_added": 1, "reaction_removed": 1, "agent_session_stopped": 1, "app_home_opened": 1,
 		} {
 			if inner[name] != n {
 				t.Errorf("slack-go read %d %s, want %d: %v", inner[name], name, n, inner)
