@@ -118,6 +118,9 @@ func (w *Workspace) Edit(userID, channelID, ts, text string) error {
 	if err != nil {
 		return err
 	}
+	if text == "" {
+		return fmt.Errorf("no_text: %s left nothing of %s", userID, ts)
+	}
 	before := w.wire(m, true)
 	m.Text = w.typed(text)
 	m.Edited, m.editedBy, m.editedTS = true, userID, w.newTS()

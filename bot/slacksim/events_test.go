@@ -133,6 +133,7 @@ func TestEditsAndDeletes(t *testing.T) {
 		got := a.payloads(2)
 		change := obj(got["message_changed"], "event")
 		if change["hidden"] != true || str(change, "message", "ts") != ts || change["ts"] == ts ||
+			change["channel"] != general || change["channel_type"] != "channel" || str(change, "event_ts") == "" ||
 			str(change, "message", "edited", "user") != ann || str(change, "previous_message", "text") != "hi" {
 			t.Errorf("message_changed is %v", change)
 		}
@@ -150,7 +151,8 @@ func TestEditsAndDeletes(t *testing.T) {
 			t.Fatal(err)
 		}
 		gone := obj(a.payloads(1)["message_deleted"], "event")
-		if gone["deleted_ts"] != ts || gone["hidden"] != true || str(gone, "previous_message", "text") != "<@U0BOBBIN> hello" {
+		if gone["deleted_ts"] != ts || gone["hidden"] != true || gone["channel"] != general || gone["channel_type"] != "channel" ||
+			gone["ts"] == ts || str(gone, "event_ts") == "" || str(gone, "previous_message", "text") != "<@U0BOBBIN> hello" {
 			t.Errorf("message_deleted is %v", gone)
 		}
 	})
@@ -266,6 +268,7 @@ func TestVerbsRefuseNonsense(t *testing.T) {
 		"no text":                  post(ann, general, "", ""),
 		"another's direct message": post(ben, r.DM(ann), "", "x"),
 		"edit another's":           r.Edit(ben, general, ts, "x"),
+		"edit away":                r.Edit(ann, general, ts, ""),
 		"edit unknown":             r.Edit(ann, general, "1.0", "x"),
 		"delete another's":         r.Delete(ben, general, ts),
 		"react to unknown":         r.React(ann, general, "1.0", "eyes"),
