@@ -20,10 +20,21 @@ func (w *Workspace) builtinControls() []*Control {
 		},
 		{
 			ID: "storm", Group: "Slack", Label: "429 storm", Kind: "toggle",
-			Help: "Every second chat.* call is refused with HTTP 429 and Retry-After 2.",
+			Help: "A third of the chat.* calls is refused with HTTP 429 and a Retry-After of 1 to 5 s.",
 			Set: fault("storm", Fault{
-				Method: "chat.*", Status: http.StatusTooManyRequests, RetryAfter: 2 * time.Second, Every: 2,
+				Method: "chat.*", Status: http.StatusTooManyRequests, Chance: 1.0 / 3,
+				RetryAfter: time.Second, RetryAfterMax: 5 * time.Second,
 			}),
+		},
+		{
+			ID: "errors", Group: "Slack", Label: "Server errors", Kind: "toggle",
+			Help: "One in twenty chat.* calls does nothing and answers HTTP 503.",
+			Set:  fault("errors", Fault{Method: "chat.*", Status: http.StatusServiceUnavailable, Chance: 1.0 / 20}),
+		},
+		{
+			ID: "lost", Group: "Slack", Label: "Lost responses", Kind: "toggle",
+			Help: "One in fifty chat.* calls is done, and then the connection is cut without an answer.",
+			Set:  fault("lost", Fault{Method: "chat.*", LoseResponse: true, Chance: 1.0 / 50}),
 		},
 		{
 			ID: "slow", Group: "Slack", Label: "Slow Slack", Kind: "toggle",

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -185,7 +187,7 @@ func TestState(t *testing.T) {
 		on[str(c, "id")] = obj(c)["on"]
 	}
 	for id, want := range map[string]bool{
-		"streaming": true, "storm": false, "slow": false, "disconnect": false, "redeliver": false, "model": true, "poke": false,
+		"streaming": true, "storm": false, "errors": false, "lost": false, "slow": false, "disconnect": false, "redeliver": false, "model": true, "poke": false,
 	} {
 		if on[id] != want {
 			t.Errorf("control %s is %v, want %v", id, on[id], want)
@@ -194,24 +196,51 @@ func TestState(t *testing.T) {
 }
 
 func TestBuiltinControls(t *testing.T) {
-	r := serve(t, slacksim.Options{NoLimits: true})
+	r := serve(t, slacksim.Options{NoLimits: true, Seed: 1})
 	r.sim("control", object{"id": "storm", "on": true})
 	r.sim("control", object{"id": "storm", "on": true}) // pressed twice: still one storm
-	codes := ""
-	for range 4 {
-		if _, resp := r.callStatus("xoxb-sim", "chat.postMessage", "channel", general, "text", "x"); resp.StatusCode == 429 {
-			codes += "x"
-		} else {
-			codes += "."
+	refused := 0
+	for range 300 {
+		_, resp := r.callStatus("xoxb-sim", "chat.postMessage", "channel", general, "text", "x")
+		if resp.StatusCode == 200 {
+			continue
+		}
+		refused++
+		wait, _ := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if resp.StatusCode != 429 || wait < 1 || wait > 5 {
+			t.Fatalf("storm: HTTP %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
 		}
 	}
-	if codes != ".x.x" {
-		t.Errorf("storm hit %s, want every second call", codes)
+	if refused < 70 || refused > 130 {
+		t.Errorf("the storm refused %d of 300 calls, want a third", refused)
 	}
 	r.ok("auth.test")
 	r.sim("control", object{"id": "storm", "on": false})
 	r.say(general, "", "x")
 	r.say(general, "", "y")
+
+	r.sim("control", object{"id": "errors", "on": true})
+	r.sim("control", object{"id": "lost", "on": true})
+	form := url.Values{"token": {"xoxb-sim"}, "channel": {general}, "text": {"x"}}
+	for range 600 {
+		if resp, err := r.http.PostForm(host+"/api/chat.postMessage", form); err == nil {
+			resp.Body.Close()
+		}
+	}
+	errored, lost := 0, 0
+	for _, c := range r.Calls() {
+		switch {
+		case c.Lost:
+			lost++
+		case c.HTTPStatus == 503:
+			errored++
+		}
+	}
+	if errored < 10 || errored > 60 || lost < 3 || lost > 30 {
+		t.Errorf("of 600 calls %d failed and %d answers were lost, want one in twenty and one in fifty", errored, lost)
+	}
+	r.sim("control", object{"id": "errors", "on": false})
+	r.sim("control", object{"id": "lost", "on": false})
 
 	r.sim("control", object{"id": "streaming", "on": false})
 	r.refused("feature_disabled", "chat.startStream")

@@ -168,7 +168,7 @@ func (w *Workspace) record(q *request, out reply, status int, retryAfter time.Du
 	w.calls.add(c)
 	w.publish("call", map[string]any{
 		"method": c.Method, "error": c.Error, "http_status": c.HTTPStatus,
-		"retry_after_ms": c.RetryAfter.Milliseconds(), "at": c.At,
+		"retry_after_ms": c.RetryAfter.Milliseconds(), "lost": c.Lost, "at": c.At,
 	})
 }
 
