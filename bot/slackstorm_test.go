@@ -11,58 +11,102 @@ import (
 	"github.com/bobbin-bot/bobbin/llm/llmsim"
 )
 
-// A third of the calls are refused with 429 and a Retry-After of 1 to 30 s, one
-// in twenty fails with a server error, and of one in fifty the answer is lost.
-// Every text is whole in the end and stands once, and no call is made before
-// the end of a Retry-After.
+// storm refuses a third of the chat calls with 429 and a Retry-After of 1 to
+// 30 s, answers one in twenty with 503 and loses the answer of one in fifty. The
+// first fault that hits a call wins, hence the shares of the rest.
+func storm(w *slacksim.Workspace) {
+	const refused, failed, lost = 1.0 / 3, 0.05, 0.02
+	w.Fault(slacksim.Fault{Method: "chat.*", Status: 429, Chance: refused, RetryAfter: time.Second, RetryAfterMax: 30 * time.Second})
+	w.Fault(slacksim.Fault{Method: "chat.*", Status: 503, Chance: failed / (1 - refused)})
+	w.Fault(slacksim.Fault{Method: "chat.*", LoseResponse: true, Chance: lost / (1 - refused - failed)})
+}
+
+// stormFigures is what a storm did.
+type stormFigures struct {
+	calls, refused, failed, lost int           // of the chat methods
+	longest                      time.Duration // from the question to its whole text
+}
+
+func (f stormFigures) String() string {
+	return fmt.Sprintf("%d calls: %d refused, %d server errors, %d answers lost; a text was whole after %v at most",
+		f.calls, f.refused, f.failed, f.lost, f.longest.Round(time.Second))
+}
+
+func (f *stormFigures) count(calls []slacksim.Call) {
+	for _, c := range calls {
+		if !strings.HasPrefix(c.Method, "chat.") {
+			continue
+		}
+		f.calls++
+		switch {
+		case c.Lost:
+			f.lost++
+		case c.HTTPStatus == 429:
+			f.refused++
+		case c.HTTPStatus == 503:
+			f.failed++
+		}
+	}
+}
+
+// Whatever a storm does to the calls, every text is whole in the end and stands
+// once, no call is made before the end of a Retry-After, and no turn stays open.
 func TestSlackStorm(t *testing.T) {
-	const people = 30
 	for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
 		t.Run(mode, func(t *testing.T) {
-			inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
-				w.options.Reply.Mode = mode
-				m.Answer = func(r llmsim.Request) llmsim.Script {
-					question := r.Messages[len(r.Messages)-1].Content
-					return llmsim.Script{Text: "About " + question[strings.Index(question, "number"):] + ": " + numbered(150), FirstToken: time.Second, Gap: 50 * time.Millisecond}
-				}
-			}, func(w *world) {
-				for every, after := range map[int]time.Duration{6: time.Second, 9: 5 * time.Second, 18: 30 * time.Second} {
-					w.slack.Fault(slacksim.Fault{Method: "chat.*", Status: 429, RetryAfter: after, Every: every})
-				}
-				w.slack.Fault(slacksim.Fault{Method: "chat.*", Status: 503, Every: 20})
-				w.slack.Fault(slacksim.Fault{Method: "chat.*", LoseResponse: true, Every: 50})
-				threads := make([]string, people)
-				for i := range threads {
-					threads[i] = w.post(ann, []string{general, random}[i%2], "", fmt.Sprintf("@bobbin number %d.", i))
-				}
-				for i, ts := range threads {
-					channel := []string{general, random}[i%2]
-					w.answered(channel, ts, 1)
-				}
-				w.slack.ClearFaults()
-				w.settle()
-				for i, ts := range threads {
-					channel := []string{general, random}[i%2]
-					got := w.replies(channel, ts)
-					want := fmt.Sprintf("About number %d.: %s", i, numbered(150))
-					if len(got) != 1 || strings.TrimSpace(got[0].Markdown) != strings.TrimSpace(want) {
-						t.Errorf("thread %d: %d replies: %.300q\nwant %.80q…", i, len(got), got[0].Markdown, want)
-					}
-				}
-				calls := w.slack.Calls()
-				refused := 0
-				for _, c := range calls {
-					if c.HTTPStatus == 429 {
-						refused++
-					}
-				}
-				t.Logf("%d calls, %d of them refused", len(calls), refused)
-				if refused < 10 {
-					t.Errorf("only %d of %d calls were refused: this was no storm", refused, len(calls))
-				}
-				w.noCallsInsideRetryAfter()
-				w.noOpenTurns()
-			})
+			var all stormFigures
+			for seed := uint64(1); seed <= 8; seed++ {
+				t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+					f := inStorm(t, mode, seed)
+					t.Log(f)
+					all = stormFigures{all.calls + f.calls, all.refused + f.refused, all.failed + f.failed, all.lost + f.lost,
+						max(all.longest, f.longest)}
+				})
+			}
+			t.Logf("all seeds: %v", all)
+			if all.refused < all.calls/4 || all.failed < all.calls/50 || all.lost == 0 {
+				t.Errorf("%v: this was no storm", all)
+			}
 		})
 	}
+}
+
+// inStorm has forty people ask at once.
+func inStorm(t *testing.T, mode string, seed uint64) (f stormFigures) {
+	const people = 40
+	inWorld(t, func(w *world, s *slacksim.Options, m *llmsim.Options) {
+		s.Seed = seed
+		w.options.Reply.Mode = mode
+		m.Answer = func(r llmsim.Request) llmsim.Script {
+			question := r.Messages[len(r.Messages)-1].Content
+			return llmsim.Script{Text: "About " + question[strings.Index(question, "number"):] + ": " + numbered(150), FirstToken: time.Second, Gap: 50 * time.Millisecond}
+		}
+	}, func(w *world) {
+		storm(w.slack)
+		channel := func(i int) string { return []string{general, random}[i%2] }
+		begun, threads := time.Now(), make([]string, people)
+		for i := range threads {
+			threads[i] = w.post(ann, channel(i), "", fmt.Sprintf("@bobbin number %d.", i))
+		}
+		for i, ts := range threads {
+			w.answered(channel(i), ts, 1)
+		}
+		f.longest = time.Since(begun)
+		w.slack.ClearFaults()
+		w.settle()
+		for i, ts := range threads {
+			got := w.replies(channel(i), ts)
+			want := fmt.Sprintf("About number %d.: %s", i, numbered(150))
+			if len(got) != 1 || strings.TrimSpace(got[0].Markdown) != strings.TrimSpace(want) {
+				t.Errorf("thread %d: %d replies, want one, whole:", i, len(got))
+				for _, m := range got {
+					t.Errorf("  %d of %d bytes: %.80q", len(m.Markdown), len(want), m.Markdown)
+				}
+			}
+		}
+		f.count(w.slack.Calls())
+		w.noCallsInsideRetryAfter()
+		w.noOpenTurns()
+	})
+	return f
 }
