@@ -94,18 +94,24 @@ func TestStop(t *testing.T) {
 		"admin":  {mode: bot.ReplyEdit, access: []string{ben}, stop: func(w *world, _ string, m slacksim.Message) { w.press(ben, general, m, "bobbin_stop") }, note: "_Stopped by ben._"},
 		"word":   {stop: func(w *world, ts string, _ slacksim.Message) { w.post(ann, general, ts, "@bobbin stop") }, note: "_Stopped._"},
 		"reaction": {stop: func(w *world, _ string, m slacksim.Message) {
-			if err := w.slack.React(ann, general, m.TS, "octagonal_sign", true); err != nil {
+			if err := w.slack.React(ann, general, m.TS, "octagonal_sign"); err != nil {
 				w.t.Fatal(err)
 			}
 		}, note: "_Stopped._"},
 		"reaction to the question": {mode: bot.ReplyEdit, stop: func(w *world, ts string, _ slacksim.Message) {
-			if err := w.slack.React(ann, general, ts, "octagonal_sign", true); err != nil {
+			if err := w.slack.React(ann, general, ts, "octagonal_sign"); err != nil {
+				w.t.Fatal(err)
+			}
+		}, note: "_Stopped._"},
+		"Slack's own button": {stop: func(w *world, _ string, m slacksim.Message) {
+			if err := w.slack.StopStreaming(ann, general, m.TS); err != nil {
 				w.t.Fatal(err)
 			}
 		}, note: "_Stopped._"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+			inWorld(t, func(w *world, s *slacksim.Options, m *llmsim.Options) {
+				s.AgentView = true
 				w.options.Reply = bot.ReplyOptions{Mode: c.mode, StopBy: c.stopBy}
 				w.options.Access = &bot.Access{Users: []string{bot.Everyone}, Channels: []string{bot.Everyone}, Admins: c.access}
 				m.Answer = slowAnswer
@@ -169,7 +175,7 @@ func TestStopBeforeTheFirstText(t *testing.T) {
 		second := w.post(ann, general, ts, "@bobbin two")
 		time.Sleep(time.Second)
 		for _, at := range []string{second, ts} {
-			if err := w.slack.React(ann, general, at, "octagonal_sign", true); err != nil {
+			if err := w.slack.React(ann, general, at, "octagonal_sign"); err != nil {
 				t.Fatal(err)
 			}
 		}
