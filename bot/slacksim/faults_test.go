@@ -191,6 +191,14 @@ func TestLostResponse(t *testing.T) {
 	if c := r.Calls(); len(c) != 1 || !c[0].Lost || c[0].HTTPStatus != 0 || c[0].TS == "" {
 		t.Errorf("journal has %+v, want one lost call with the message's ts", c)
 	}
+	feed := r.follow("?since=0")
+	kind, _, data := feed.next()
+	for kind == "message" {
+		kind, _, data = feed.next()
+	}
+	if kind != "call" || data["lost"] != true {
+		t.Errorf("the page was told %s %v, want the call as lost", kind, data)
+	}
 	r.say(general, "", "the fault hits once")
 }
 

@@ -47,8 +47,19 @@ export class Actions {
     if (await confirmDelete(m, this.#app.store)) await this.#try('Not deleted', api.remove(this.#me, m.channel, m.ts));
   }
 
-  react(m, code, on) {
-    return this.#try('No reaction', api.react(this.#me, m.channel, m.ts, code, on));
+  /** react adds a reaction, or takes it back if it is there. */
+  react(m, code) {
+    const mine = (m.reactions?.[code] ?? []).includes(this.#me);
+    return this.#try('No reaction', api[mine ? 'unreact' : 'react'](this.#me, m.channel, m.ts, code));
+  }
+
+  /** stop presses the Stop button of a message that is being streamed. */
+  async stop(m) {
+    const { ui } = this.#app;
+    if (ui.pending(m, 'stop-streaming', '')) return;
+    ui.setPending(m, 'stop-streaming', '', true);
+    await this.#try('Not stopped', api.stopStreaming(this.#me, m.channel, m.ts));
+    ui.setPending(m, 'stop-streaming', '', false);
   }
 
   /** press presses a button of a message. A press that is still under way is not repeated. */
@@ -101,9 +112,11 @@ function act(app, place, m, button) {
     case 'delete-message':
       return actions.remove(m);
     case 'add-reaction':
-      return pickEmoji(button, (code) => actions.react(m, code, !(m.reactions?.[code] ?? []).includes(nav.me)));
+      return pickEmoji(button, (code) => actions.react(store.message(m.channel, m.ts) ?? m, code));
     case 'toggle-reaction':
-      return actions.react(m, data.emoji, !(m.reactions?.[data.emoji] ?? []).includes(nav.me));
+      return actions.react(m, data.emoji);
+    case 'stop-streaming':
+      return actions.stop(m);
     case 'dismiss':
       return store.dismiss(m.channel, m.ts);
     case 'press':

@@ -31,6 +31,8 @@ export const api = {
   remove: (user, channel, ts) => post('sim/delete', { user, channel, ts }),
   command: (user, channel, text) => post('sim/command', { user, channel, text }),
   click: (user, channel, ts, action_id, value) => post('sim/click', { user, channel, ts, action_id, value }),
-  react: (user, channel, ts, emoji, on) => post('sim/react', { user, channel, ts, emoji, on }),
+  react: (user, channel, ts, emoji) => post('sim/react', { user, channel, ts, emoji }),
+  unreact: (user, channel, ts, emoji) => post('sim/unreact', { user, channel, ts, emoji }),
+  stopStreaming: (user, channel, ts) => post('sim/stop-streaming', { user, channel, ts }),
   control: (id, on) => post('sim/control', { id, on }),
 };

@@ -4,6 +4,8 @@ import { h } from './dom.js';
 import { emoji, QUICK } from './emoji.js';
 import { renderContent } from './content.js';
 
+const COLUMNS = 5; // of the reaction picker, dialog.css
+
 /** confirmDelete asks before a message is deleted. */
 export function confirmDelete(m, store) {
   const dialog = document.getElementById('confirm-delete');
@@ -55,7 +57,7 @@ export function pickEmoji(button, onPick) {
 export function setUpDialogs() {
   const picker = document.getElementById('emoji-picker');
   picker.addEventListener('keydown', (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS }[event.key];
     if (!step) return;
     const all = [...picker.children];
     all.at((all.indexOf(document.activeElement) + step + all.length) % all.length).focus();

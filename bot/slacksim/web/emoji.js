@@ -143,8 +143,11 @@ const EMOJI = new Map(
   }),
 );
 
-/** QUICK are the reactions that the page offers. */
-export const QUICK = ['+1', 'heart', 'tada', 'eyes', 'white_check_mark', 'thinking_face', 'raised_hands', 'joy'];
+/** HANDY are the reactions of one press; bots take them for "good" and "stop". */
+export const HANDY = ['+1', 'octagonal_sign'];
+
+/** QUICK are the reactions that the picker offers. */
+export const QUICK = [...HANDY, '-1', 'heart', 'tada', 'eyes', 'white_check_mark', 'thinking_face', 'raised_hands', 'joy'];
 
 /** emoji returns the character of a Slack name (skin tones are ignored), or undefined. */
 export function emoji(name) {

@@ -3,7 +3,7 @@
 import { avatar } from './avatar.js';
 import { renderContent } from './content.js';
 import { h, icon } from './dom.js';
-import { emoji } from './emoji.js';
+import { emoji, HANDY } from './emoji.js';
 import { displayName } from './mrkdwn.js';
 import { clock, fullTime, iso, lastReply, shortClock } from './time.js';
 
@@ -46,6 +46,7 @@ export function renderMessage(m, view) {
       editing
         ? editor(m, ui)
         : h('div', { class: 'body', 'data-part': 'body', 'data-testid': 'message-body' }, body(m, view)),
+      stopButton(m, view),
       reactions(m, view),
       view.thread ? repliesButton(view.thread, view) : null,
     ),
@@ -89,6 +90,28 @@ function onlyYou() {
   );
 }
 
+function stopButton(m, { store, ui }) {
+  if (!store.agentView || m.streaming_state !== 'in_progress') return null;
+  const pressed = Boolean(m.stopped_by) || ui.pending(m, 'stop-streaming', '');
+  return h(
+    'p',
+    { class: 'stop-line', 'data-part': 'stop' },
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'button',
+        'data-action': 'stop-streaming',
+        'data-testid': 'stop-streaming',
+        'aria-disabled': pressed ? 'true' : null,
+        'aria-busy': pressed ? 'true' : null,
+      },
+      icon('stop'),
+      pressed ? 'Stopping…' : 'Stop',
+    ),
+  );
+}
+
 function reactions(m, { store, me }) {
   const list = Object.entries(m.reactions ?? {}).filter(([, users]) => users?.length);
   if (list.length === 0) return null;
@@ -97,6 +120,7 @@ function reactions(m, { store, me }) {
     { class: 'reactions', 'data-part': 'reactions' },
     list.map(([code, users]) => {
       const mine = users.includes(me);
+      const char = emoji(code);
       const who = users
         .map((id) => displayName(id === store.bot.id ? store.bot : (store.person(id) ?? { id })))
         .join(', ');
@@ -112,10 +136,22 @@ function reactions(m, { store, me }) {
           title: `${who} reacted with :${code}:`,
           'aria-label': `${users.length} ${code}: ${who}`,
         },
-        h('span', { class: 'emoji' }, emoji(code) ?? `:${code}:`),
+        h('span', { class: char ? 'emoji' : 'emoji named' }, char ?? `:${code}:`),
         h('span', {}, String(users.length)),
       );
     }),
+    h(
+      'button',
+      {
+        type: 'button',
+        class: 'reaction reaction-add',
+        'data-action': 'add-reaction',
+        'data-testid': 'another-reaction',
+        'aria-label': 'Add reaction',
+        title: 'Add reaction',
+      },
+      icon('react'),
+    ),
   );
 }
 
@@ -141,6 +177,7 @@ function repliesButton(thread, { store, unread }) {
 }
 
 function toolbar(m, { store, me, place }) {
+  if (m.ephemeral_to) return null;
   const own = m.user === me && !store.isBot(m);
   const tool = (action, label, symbol) =>
     h(
@@ -154,13 +191,30 @@ function toolbar(m, { store, me, place }) {
       },
       icon(symbol),
     );
-  if (m.ephemeral_to) return null;
   return h(
     'div',
     { class: 'toolbar', 'data-part': 'toolbar', role: 'group', 'aria-label': 'Message actions' },
+    HANDY.map((code) => handy(code, (m.reactions?.[code] ?? []).includes(me))),
     tool('add-reaction', 'Add reaction', 'react'),
     place === 'channel' ? tool('reply-in-thread', 'Reply in thread', 'reply') : null,
     own ? tool('edit-message', 'Edit message', 'edit') : null,
     own ? tool('delete-message', 'Delete message', 'trash') : null,
+  );
+}
+
+function handy(code, mine) {
+  const name = code.replaceAll('_', ' ');
+  return h(
+    'button',
+    {
+      type: 'button',
+      'data-action': 'toggle-reaction',
+      'data-emoji': code,
+      'data-testid': `handy-${code}`,
+      'aria-pressed': mine ? 'true' : 'false',
+      'aria-label': `React with ${name}`,
+      title: `:${code}:`,
+    },
+    h('span', { class: 'emoji' }, emoji(code)),
   );
 }

@@ -16,6 +16,7 @@ export class Store {
   channels = [];
   controls = [];
   sockets = 0;
+  agentView = false; // streaming messages have a Stop button
   seq = 0;
   calls = [];
   #messages = new Map(); // channel -> Map(ts -> message)
@@ -44,6 +45,7 @@ export class Store {
     this.channels = state.channels ?? [];
     this.controls = state.controls ?? [];
     this.sockets = state.sockets ?? 0;
+    this.agentView = state.agent_view ?? false;
     this.seq = state.seq ?? 0;
     this.#messages = new Map();
     this.#ephemerals = new Map();

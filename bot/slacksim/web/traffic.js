@@ -103,7 +103,8 @@ function callRow(call) {
   );
 }
 
-function outcome({ error, http_status: status, retry_after_ms: retry }) {
+function outcome({ error, http_status: status, retry_after_ms: retry, lost }) {
+  if (lost) return { kind: 'failed', text: 'done, answer lost' };
   if (status === 429) return { kind: 'limited', text: retry ? `429, wait ${Math.ceil(retry / 1000)} s` : '429' };
   if (status >= 400) return { kind: 'failed', text: error ? `${status} ${error}` : `HTTP ${status}` };
   if (error) return { kind: 'failed', text: error };
