@@ -17,9 +17,10 @@
 //
 //	Web API                 form, multipart and JSON bodies; token in the body or the header; not_authed,
 //	                        invalid_auth, not_allowed_token_type, unknown_method. apis/web-api
-//	rate limits             sliding 60 s windows by method at the documented tiers; 429, Retry-After,
-//	                        "ratelimited"; posts 1 a second and channel, burst 5 (a guess), 300 a minute
-//	                        (a guess at "several hundred"). apis/web-api/rate-limits
+//	rate limits             by method at the documented tiers, counted in sliding 60 s windows, or more or
+//	                        less strictly by [Options].Burst; 429, Retry-After, "ratelimited"; posts 1 a
+//	                        second and channel, burst 5 (a guess), 300 a minute (a guess at "several
+//	                        hundred"). apis/web-api/rate-limits
 //	auth.test, team.info, bots.info, users.info, users.list, api.test
 //	                        the fields a bot reads; auth.test is limited to 100 a minute (no number is given)
 //	apps.connections.open   a ticket good once within a minute; limited at tier 3, as its page says
@@ -31,11 +32,13 @@
 //	chat.delete, chat.postEphemeral, reactions.add, reactions.remove
 //	blocks                  50; section 3,000; markdown blocks 12,000 together; 13,200 over all (seen); header
 //	                        150; button text 75 and value 2,000; actions 25, context_actions 5; one table
+//	                        block, and one table of any kind with [Options].OneTable
 //	chat.startStream        recipients required and checked outside direct messages; thread_ts required there;
 //	                        feature_disabled when switched off; no metadata, blocks or unfurl arguments
 //	chat.appendStream       mode lock; chunk shapes; 12,000 characters a call; 11,000 bytes in all (seen:
-//	                        10,600 to 12,000), after which no more text is taken; five minutes from the
-//	                        start (seen), then message_not_in_streaming_state and state errored
+//	                        10,600 to 12,000), after which no more text is taken; 306 s from the start
+//	                        (seen), then message_not_in_streaming_state and state errored;
+//	                        stopped_by_user after a person's Stop
 //	chat.stopStream         a last piece, blocks below everything, metadata, session_status (checked only)
 //	conversations.replies   pages, oldest, latest, inclusive, include_all_metadata; the root comes with every page
 //	conversations.history, .info, .members, .open (group direct messages too)
@@ -51,6 +54,7 @@
 //	events                  message, app_mention, message_changed, message_deleted, file_share, reactions,
 //	                        app_home_opened, the echo of the bot's own messages and edits; any other by
 //	                        [Workspace.Event]
+//	agent view              the Stop button and agent_session_stopped, with [Options].AgentView
 //	slash commands, block_actions
 //	                        three seconds, no redelivery, dispatch_failed; a message in the acknowledgement
 //	                        of a command is shown, that of a click is ignored, as Slack does
@@ -62,6 +66,6 @@
 // dropped; block_mismatch and most rules of Block Kit; files beyond their description; URLs that Slack
 // wraps in <> and rich_text blocks in what people type; unfurling, links and pings by link_names; the exact
 // order in which Slack checks arguments; a thread_ts that no message has, which is accepted (Slack's answer
-// is not documented); tombstones of deleted roots; modals, shortcuts, App Home clicks; agent sessions;
-// app_rate_limited; the hourly limit of events; other apps and bots.
+// is not documented); tombstones of deleted roots; modals, shortcuts, App Home clicks; agent sessions beyond
+// the Stop button; app_rate_limited; the hourly limit of events; other apps and bots.
 package slacksim
