@@ -199,6 +199,11 @@ func (m *methodBudget) blocked(now time.Time, c call) time.Duration {
 	if c.rank == rankFinal && c.seat.owes(c.method) {
 		room = budget - used
 	}
+	if c.rank == rankMust && m.reserved >= budget {
+		// After many refusals the last writes of the live replies fill the whole
+		// budget, and each of them waits for a write like this one to come first.
+		room = budget - used
+	}
 	if room <= 0 {
 		return m.nextRoom(now, 1-room)
 	}

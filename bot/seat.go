@@ -108,11 +108,14 @@ func (s *seat) owesStop() bool {
 	return s.owes(methodStopStream)
 }
 
-// use consumes a call that has been waited for.
+// use consumes a call that has been waited for. Slack may have refused the method
+// since: then it is to be waited for again.
 func (s *seat) use(method string) bool {
 	if s == nil || s.granted != method {
 		return false
 	}
 	s.granted = ""
-	return true
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	return !time.Now().Before(s.p.methods[method].frozen)
 }

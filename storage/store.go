@@ -110,7 +110,8 @@ type Store interface {
 	// in Slack. It goes from the history; if it is the question of a turn, that
 	// turn's answer goes too. The Seq of other messages stays. A turn in
 	// StateReceived that asks it becomes StateCancelled with the Failure "the
-	// question was deleted".
+	// question was deleted". If it was joined into another turn its words go
+	// from that turn's question.
 	//
 	// It returns all turns of the conversation that ask it, as they are stored
 	// now, so that the caller can stop one that is being answered or offer to
@@ -119,15 +120,16 @@ type Store interface {
 	// is told by [ErrConflict].
 	Unsay(ctx context.Context, key ConversationKey, ts string, at time.Time) (turns []Turn, err error)
 
-	// Amend replaces the text of the message ts, because it was edited in
-	// Slack: that of a turn in StateReceived that asks it, unless others were
-	// joined into the turn, since the text is theirs too then; and that of
-	// messages in the history that were heard in the thread, which are a
-	// user's and not the question of their turn. What was answered already
-	// keeps the text that was answered: [Store.Reopen] takes the new one.
+	// Amend replaces the words of the message ts, because it was edited in
+	// Slack: in the turn that asks it, or that it was joined into, unless that
+	// is in StateFinal or has ended; and in messages of the history that were
+	// heard in the thread, which are a user's and not the question of their
+	// turn. What was answered already keeps the words that were answered:
+	// [Store.Reopen] takes new ones.
 	//
-	// What it returns, and what it needs, is as for Unsay.
-	Amend(ctx context.Context, key ConversationKey, ts, text string, at time.Time) (turns []Turn, err error)
+	// It returns the turns that answer the message, as they are stored now. For
+	// the rest see Unsay.
+	Amend(ctx context.Context, key ConversationKey, ts string, a Amendment, at time.Time) (turns []Turn, err error)
 
 	// SetFeedback stores a user's +1 or -1 on a turn, replacing an earlier
 	// one; 0 takes it back. It needs no lease. [ErrNotFound] if unknown.
@@ -165,6 +167,12 @@ type Reopening struct {
 	Text   string // the new question; "" keeps the old one
 	Keys   []DedupeKey
 	At     time.Time // becomes ReceivedAt and UpdatedAt
+}
+
+// Amendment is an edit of a message. Old is what it was, so that it can be found
+// in a question that was joined from several; "" is whatever it was.
+type Amendment struct {
+	Old, New string
 }
 
 // Result is what [Store.Finish] stores with a turn's answer.

@@ -76,7 +76,7 @@ func demo(ctx context.Context, env *environment, o demoOptions) (err error) {
 	if err != nil {
 		return usageError{fmt.Errorf("--listen: %w", err)}
 	}
-	workspace := slacksim.New(slacksim.Options{Controls: controls})
+	workspace := slacksim.New(slacksim.Options{Controls: controls, AgentView: true})
 	defer workspace.Close()
 	server := &http.Server{Handler: workspace, ReadHeaderTimeout: 5 * time.Second}
 	wg.Go(func() { server.Serve(page) })

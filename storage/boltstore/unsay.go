@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bobbin-bot/bobbin/storage"
@@ -29,18 +30,72 @@ func (c *change) unsay(key storage.ConversationKey, ts string, at time.Time) ([]
 	if err := c.takeBack(m); err != nil {
 		return nil, err
 	}
-	waited := false
+	changed := false
 	for i := range m.turns {
-		if turn := &m.turns[i]; turn.State == storage.StateReceived {
+		switch turn := &m.turns[i]; {
+		case turn.JoinedInto != "":
+			words := turn.Text
+			if err := c.reword(m, turn, words, "", at); err != nil {
+				return nil, err
+			}
+			if err := c.rewordAnswered(m, turn.JoinedInto, words); err != nil {
+				return nil, err
+			}
+			changed = true
+		case turn.State == storage.StateReceived:
 			turn.State, turn.Failure, turn.UpdatedAt = storage.StateCancelled, "the question was deleted", at
 			c.putTurn(m.thread, turn)
-			waited = true
+			changed = true
 		}
 	}
-	if waited {
+	if changed {
 		c.putThread(m.thread)
 	}
 	return m.turns, nil
+}
+
+// reword replaces words in a turn and in the one it was joined into, as far as
+// that is not answered yet.
+func (c *change) reword(m *said, turn *storage.Turn, old, text string, at time.Time) error {
+	for _, t := range []*storage.Turn{turn, m.all[turn.JoinedInto]} {
+		if t == nil || t.State == storage.StateFinal || t.State.Terminal() && t != turn {
+			continue
+		}
+		switch {
+		case strings.Contains(t.Text, old) && old != "":
+			t.Text = replaceWords(t.Text, old, text)
+		case t == turn && t.JoinedInto == "" && !m.taken[t.ID]:
+			t.Text = text
+		default:
+			continue
+		}
+		t.UpdatedAt = at
+		c.putTurn(m.thread, t)
+	}
+	return nil
+}
+
+// replaceWords puts text in the place of old, which was joined with line breaks.
+func replaceWords(all, old, text string) string {
+	if text == "" && strings.Contains(all, old+"\n") {
+		old += "\n"
+	}
+	return strings.Replace(all, old, text, 1)
+}
+
+// rewordAnswered takes words out of a question in the history.
+func (c *change) rewordAnswered(m *said, turnID, words string) error {
+	into := m.all[turnID]
+	for old, err := range c.messages(m.key, m.last) {
+		if err != nil {
+			return err
+		}
+		if into != nil && old.TurnID == turnID && old.Role == storage.RoleUser && old.TS == into.TS && strings.Contains(old.Text, words) {
+			old.Text = replaceWords(old.Text, words, "")
+			c.put(bucketThread, messageKey(m.key, old.Seq), encodeMessage(&old))
+		}
+	}
+	return nil
 }
 
 // takeBack stages the removal of a message from the history, and of the answer
@@ -73,10 +128,10 @@ func (c *change) takeBack(m *said) error {
 }
 
 // Amend implements [storage.Store].
-func (s *Store) Amend(ctx context.Context, key storage.ConversationKey, ts, text string, at time.Time) ([]storage.Turn, error) {
+func (s *Store) Amend(ctx context.Context, key storage.ConversationKey, ts string, a storage.Amendment, at time.Time) ([]storage.Turn, error) {
 	var turns []storage.Turn
 	if err := s.writer.submit(ctx, func(c *change) (err error) {
-		turns, err = c.amend(key, ts, text, at)
+		turns, err = c.amend(key, ts, a, at)
 		return err
 	}); err != nil {
 		return nil, fmt.Errorf("amend message %s of %s: %w", ts, key, err)
@@ -84,7 +139,7 @@ func (s *Store) Amend(ctx context.Context, key storage.ConversationKey, ts, text
 	return turns, nil
 }
 
-func (c *change) amend(key storage.ConversationKey, ts, text string, at time.Time) ([]storage.Turn, error) {
+func (c *change) amend(key storage.ConversationKey, ts string, a storage.Amendment, at time.Time) ([]storage.Turn, error) {
 	m, err := c.said(key, ts)
 	if m == nil || err != nil {
 		return nil, err
@@ -93,31 +148,36 @@ func (c *change) amend(key storage.ConversationKey, ts, text string, at time.Tim
 		if err != nil {
 			return nil, err
 		}
-		if old.TS == ts && old.Role == storage.RoleUser && !m.asks(old.TurnID) && old.Text != text {
-			old.Text = text
+		if old.TS == ts && old.Role == storage.RoleUser && !m.asks(old.TurnID) && old.Text != a.New {
+			old.Text = a.New
 			c.put(bucketThread, messageKey(m.key, old.Seq), encodeMessage(&old))
 		}
 	}
-	waits := false
+	var turns []storage.Turn
 	for i := range m.turns {
 		turn := &m.turns[i]
-		if turn.State == storage.StateReceived && turn.JoinedInto == "" && !m.taken[turn.ID] {
-			turn.Text, turn.UpdatedAt = text, at
-			c.putTurn(m.thread, turn)
-			waits = true
+		if turn.JoinedInto != "" || !turn.State.Terminal() {
+			if err := c.reword(m, turn, a.Old, a.New, at); err != nil {
+				return nil, err
+			}
+		}
+		if into := m.all[turn.JoinedInto]; into != nil {
+			turn = into
+		}
+		if !slices.ContainsFunc(turns, func(t storage.Turn) bool { return t.ID == turn.ID }) {
+			turns = append(turns, *turn)
 		}
 	}
-	if waits {
-		c.putThread(m.thread)
-	}
-	return m.turns, nil
+	c.putThread(m.thread)
+	return turns, nil
 }
 
 // said is a message in Slack, and what has become of it here.
 type said struct {
 	*thread
 	ts    string
-	turns []storage.Turn  // those that ask it
+	turns []storage.Turn // those that ask it
+	all   map[string]*storage.Turn
 	taken map[string]bool // ids of turns that others were joined into
 }
 
@@ -138,11 +198,12 @@ func (c *change) said(key storage.ConversationKey, ts string) (*said, error) {
 	if !th.stored {
 		return nil, c.absent(bucketThread, conversationKey(th.key))
 	}
-	m := &said{thread: th, ts: ts, taken: make(map[string]bool)}
+	m := &said{thread: th, ts: ts, taken: make(map[string]bool), all: make(map[string]*storage.Turn)}
 	for turn, err := range c.view.turns(key, m.key) {
 		if err != nil {
 			return nil, err
 		}
+		m.all[turn.ID] = &turn
 		if turn.TS == ts {
 			m.turns = append(m.turns, turn)
 		}
@@ -151,5 +212,8 @@ func (c *change) said(key storage.ConversationKey, ts string) (*said, error) {
 		}
 	}
 	slices.SortFunc(m.turns, compareTurns)
+	for i := range m.turns {
+		m.all[m.turns[i].ID] = &m.turns[i]
+	}
 	return m, nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 var amendCases = []testCase{
-	{"amend/states", "a turn that waits gets the new text, others keep what is being answered; all that ask the message are returned in order", func(t *T) {
+	{"amend/states", "a turn that waits or is being answered gets the new text, one that is answered keeps what was answered; all that ask the message are returned in order", func(t *T) {
 		l := t.acquire(thread, "w")
 		var want []storage.Turn
 		states := []storage.State{
@@ -22,14 +22,14 @@ var amendCases = []testCase{
 			t.accept(turn)
 			t.advance(l, turn.ID, paths[state]...)
 			turn = t.turn(turn.ID)
-			if state == storage.StateReceived {
+			if !state.Terminal() && state != storage.StateFinal {
 				turn.Text, turn.UpdatedAt = "edited", after(time.Minute)
 			}
 			want = append(want, turn)
 		}
 		t.accept(said(secondTS, question("other")))
 		other, open := t.turn("other"), t.openIDs(thread)
-		got, err := t.store.Amend(t.ctx(), thread, firstTS, "edited", after(time.Minute))
+		got, err := t.store.Amend(t.ctx(), thread, firstTS, storage.Amendment{New: "edited"}, after(time.Minute))
 		t.ok(err, "amend")
 		t.sameTurns(got, want, "what Amend returned")
 		got[0].Feedback["U9"], *got[0].Calls[0].Price = 1, storage.Price{} // must not reach the store
@@ -69,15 +69,28 @@ var amendCases = []testCase{
 		t.amend(thread, messages[1].TS, "edited")
 		t.wantMessages(thread, 0, messages)
 	}},
-	{"amend/joined", "a text that was joined from several messages is nobody's alone, and is kept", func(t *T) {
-		t.accept(said(firstTS, question("1")), said(secondTS, question("2")))
+	{"amend/joined", "the words of a message that was joined change in the question it was joined into, and nothing else does", func(t *T) {
+		one, two := question("1"), question("2")
+		one.Text, two.Text = "first words", "second words"
+		t.accept(said(firstTS, one), said(secondTS, two))
 		_, err := t.store.Join(t.ctx(), t.acquire(thread, "w"), "2", []string{"1"}, start)
 		t.ok(err, "join")
-		one, two := t.unchanged("1"), t.unchanged("2")
-		for ts, id := range map[string]string{firstTS: "1", secondTS: "2"} {
-			t.amend(thread, ts, "edited", t.turn(id))
-			one("Amend of turn " + id)
-			two("Amend of turn " + id)
+		for _, c := range []struct {
+			ts   string
+			a    storage.Amendment
+			want string
+		}{
+			{firstTS, storage.Amendment{Old: "first words", New: "better words"}, "better words\nsecond words"},
+			{secondTS, storage.Amendment{Old: "second words", New: "last words"}, "better words\nlast words"},
+			{firstTS, storage.Amendment{Old: "unknown", New: "nothing"}, "better words\nlast words"},
+			{firstTS, storage.Amendment{New: "nothing"}, "better words\nlast words"},
+		} {
+			got, err := t.store.Amend(t.ctx(), thread, c.ts, c.a, start)
+			t.ok(err, "amend")
+			t.sameTurns(got, []storage.Turn{t.turn("2")}, "what Amend returned")
+			if text := t.turn("2").Text; text != c.want {
+				t.Errorf("after %+v the question is %q, want %q", c.a, text, c.want)
+			}
 		}
 	}},
 	{"amend/reopened", "a reopened turn that waits is amended, and its next Finish brings the text into the history", func(t *T) {
@@ -128,7 +141,7 @@ var amendCases = []testCase{
 // amend edits a message and must return these turns.
 func (t *T) amend(key storage.ConversationKey, ts, text string, want ...storage.Turn) {
 	t.Helper()
-	got, err := t.store.Amend(t.ctx(), key, ts, text, start)
+	got, err := t.store.Amend(t.ctx(), key, ts, storage.Amendment{New: text}, start)
 	t.ok(err, "amend message "+ts)
 	t.sameTurns(got, want, "what Amend of message "+ts+" returned")
 }

@@ -120,8 +120,10 @@ func (t *T) everyMethod(l storage.Lease) map[string]func(context.Context) error 
 			_, _, err := s.Reopen(ctx, storage.Reopening{TurnID: "ended", Keys: []storage.DedupeKey{event("again")}, At: start})
 			return err
 		},
-		"Unsay":       func(ctx context.Context) error { return second(s.Unsay(ctx, thread, question("1").TS, start)) },
-		"Amend":       func(ctx context.Context) error { return second(s.Amend(ctx, thread, question("1").TS, "x", start)) },
+		"Unsay": func(ctx context.Context) error { return second(s.Unsay(ctx, thread, question("1").TS, start)) },
+		"Amend": func(ctx context.Context) error {
+			return second(s.Amend(ctx, thread, question("1").TS, storage.Amendment{New: "x"}, start))
+		},
 		"History":     func(ctx context.Context) error { return second(s.History(ctx, thread, 0)) },
 		"SetFeedback": func(ctx context.Context) error { return s.SetFeedback(ctx, "1", "U1", 1, start) },
 		"RecordUsage": func(ctx context.Context) error {

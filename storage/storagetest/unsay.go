@@ -146,13 +146,20 @@ var unsayCases = []testCase{
 		t.purge(storage.Before{Conversations: after(3 * time.Hour)}, 10)
 		t.is(second(t.store.Turn(t.ctx(), "1")), storage.ErrNotFound, "turn of an expired conversation")
 	}},
-	{"unsay/joined", "a turn that was joined into another is returned as it is", func(t *T) {
+	{"unsay/joined", "the words of a message that was joined go from the question it was joined into", func(t *T) {
 		t.accept(said(firstTS, question("1")), said(secondTS, question("2")))
 		_, err := t.store.Join(t.ctx(), t.acquire(thread, "w"), "2", []string{"1"}, start)
 		t.ok(err, "join")
-		check := t.unchanged("2")
-		t.unsay(thread, firstTS, t.turn("1"))
-		check("Unsay of a joined question")
+		got, err := t.store.Unsay(t.ctx(), thread, firstTS, start)
+		t.ok(err, "unsay")
+		want := t.turn("1")
+		if want.Text != "" || want.State != storage.StateDone {
+			t.Errorf("the joined turn is %+v, want it without words", want)
+		}
+		t.sameTurns(got, []storage.Turn{want}, "what Unsay returned")
+		if text := t.turn("2").Text; text != question("2").Text {
+			t.Errorf("the question is %q, want %q", text, question("2").Text)
+		}
 	}},
 	{"unsay/nothing", "what nobody said here changes nothing, and an empty ts is nobody's", func(t *T) {
 		all := t.discussed()
