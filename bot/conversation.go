@@ -72,6 +72,10 @@ func (b *Bot) converse(ctx context.Context, key storage.ConversationKey) {
 	}
 	for {
 		err := b.workThrough(ctx, key)
+		if errors.Is(err, storage.ErrConflict) && ctx.Err() == nil && sleep(ctx, 100*time.Millisecond) == nil && !c.closed() {
+			b.log.Info("a turn was changed meanwhile, looking again", "conversation", key, "err", err)
+			continue
+		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, storage.ErrFailed) {
 			b.log.Error("conversation stopped, trying again", "conversation", key, "err", err)
 			if sleep(ctx, 5*time.Second) == nil && !c.closed() {

@@ -33,25 +33,35 @@ func decodeCallback(payload []byte) (callback, error) {
 
 // event is what has happened; each type leaves most of it empty.
 type event struct {
-	Type        string          `json:"type"`
-	Subtype     string          `json:"subtype"`
-	UserID      string          `json:"user"`
-	BotID       string          `json:"bot_id"`
-	ChannelID   string          `json:"channel"`
-	ChannelType string          `json:"channel_type"` // channel, group, im, mpim; absent in app_mention
-	Text        string          `json:"text"`
-	TS          string          `json:"ts"`
-	ThreadTS    string          `json:"thread_ts"`
-	ClientMsgID string          `json:"client_msg_id"`
-	UserTeam    string          `json:"user_team"`
-	SourceTeam  string          `json:"source_team"`
-	Hidden      bool            `json:"hidden"`
-	Files       []file          `json:"files"`
-	Edited      json.RawMessage `json:"edited"`
+	Type        string `json:"type"`
+	Subtype     string `json:"subtype"`
+	UserID      string `json:"user"`
+	BotID       string `json:"bot_id"`
+	ChannelID   string `json:"channel"`
+	ChannelType string `json:"channel_type"` // channel, group, im, mpim; absent in app_mention
+	Text        string `json:"text"`
+	TS          string `json:"ts"`
+	ThreadTS    string `json:"thread_ts"`
+	ClientMsgID string `json:"client_msg_id"`
+	UserTeam    string `json:"user_team"`
+	SourceTeam  string `json:"source_team"`
+	Hidden      bool   `json:"hidden"`
+	Files       []file `json:"files"`
+	Edited      edited `json:"edited"`
+
+	// Of message_changed and message_deleted.
+	Message   *event `json:"message"`
+	Previous  *event `json:"previous_message"`
+	DeletedTS string `json:"deleted_ts"`
 
 	// Of reaction_added.
 	Reaction string `json:"reaction"`
 	Item     item   `json:"item"`
+}
+
+// edited says when a message was edited last.
+type edited struct {
+	TS string `json:"ts"`
 }
 
 // item is what a reaction was put under.

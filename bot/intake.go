@@ -53,6 +53,12 @@ func (b *Bot) handleEvent(ctx context.Context, cb callback) error {
 	}
 	switch cb.Event.Type {
 	case "message", "app_mention":
+		switch cb.Event.Subtype {
+		case "message_changed":
+			return b.handleEdit(ctx, cb)
+		case "message_deleted":
+			return b.handleDeletion(ctx, cb, cb.Event.DeletedTS)
+		}
 		return b.handleMessage(ctx, cb)
 	case "reaction_added":
 		return b.handleReaction(ctx, cb)
@@ -69,7 +75,7 @@ func (b *Bot) handleMessage(ctx context.Context, cb callback) error {
 		return nil
 	}
 	addressed := e.direct() || e.Type == "app_mention" || mentions(e.Text, b.self.UserID)
-	key := storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.thread()}
+	key := b.keyOf(e)
 	if !addressed {
 		follows, err := b.follows(ctx, key, e)
 		if err != nil || !follows {
@@ -88,14 +94,17 @@ func (b *Bot) handleMessage(ctx context.Context, cb callback) error {
 	if c, ok := parseCommand(text); ok && addressed {
 		return b.commandInThread(ctx, keys, e, who, c)
 	}
-	if len(e.Files) > 0 {
-		text = strings.TrimSpace(text + "\n" + filesNote(e.Files))
-	}
+	text = b.question(e)
 	if text == "" {
 		return b.answerPrivately(ctx, keys, e, b.helpText())
 	}
-	if !e.direct() {
-		text = authored(e.UserID, text)
+	waiting, err := b.waiting(ctx, key)
+	if err != nil {
+		return err
+	}
+	if waiting >= maxWaiting {
+		return b.answerPrivately(ctx, keys, e, fmt.Sprintf(
+			"There are %d messages in this thread that I have not answered yet. Please ask again when I have caught up.", waiting))
 	}
 	turn := storage.Turn{
 		ID: newTurnID(), Key: key, State: storage.StateReceived,
@@ -109,6 +118,40 @@ func (b *Bot) handleMessage(ctx context.Context, cb callback) error {
 		b.wake(key)
 	}
 	return nil
+}
+
+// maxWaiting is how many messages of a thread may wait for an answer.
+const maxWaiting = 20
+
+// waiting counts the messages of a conversation that wait for an answer.
+func (b *Bot) waiting(ctx context.Context, key storage.ConversationKey) (n int, err error) {
+	open, err := b.o.Store.Open(ctx, key)
+	for _, t := range open {
+		if t.State == storage.StateReceived {
+			n++
+		}
+	}
+	if err != nil {
+		return 0, b.storeError(fmt.Errorf("read the waiting turns: %w", err))
+	}
+	return n, nil
+}
+
+// keyOf is the conversation in which the message stands.
+func (b *Bot) keyOf(e event) storage.ConversationKey {
+	return storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.thread()}
+}
+
+// question is what a message asks, for the model. "" if it says nothing.
+func (b *Bot) question(e event) string {
+	text := plainText(e.Text, b.self.UserID)
+	if len(e.Files) > 0 {
+		text = strings.TrimSpace(text + "\n" + filesNote(e.Files))
+	}
+	if text == "" || e.direct() {
+		return text
+	}
+	return authored(e.UserID, text)
 }
 
 // follows reports whether a message without a mention is meant for the bot: it

@@ -20,6 +20,7 @@ const (
 	actionStop       = "bobbin_stop"
 	actionRegenerate = "bobbin_regenerate"
 	actionDetails    = "bobbin_details"
+	actionRemove     = "bobbin_remove"
 )
 
 // answerBlocks stand under a whole answer: who answered, if it was not the
@@ -55,6 +56,15 @@ func stopBlocks(turn storage.Turn) []slack.Block {
 	return []slack.Block{slack.NewActionBlock("", button(actionStop, turn.ID, "Stop"))}
 }
 
+// lateBlocks stand under the question whether to answer at all.
+func lateBlocks(turn storage.Turn) []slack.Block {
+	return []slack.Block{slack.NewActionBlock("", button(actionRegenerate, turn.ID, "Yes, answer it"), button(actionRemove, turn.ID, "No"))}
+}
+
+func removeBlocks(turn storage.Turn) slack.Block {
+	return slack.NewActionBlock("", button(actionRemove, turn.ID, "Remove the answer"))
+}
+
 func button(action, value, text string) *slack.ButtonBlockElement {
 	return slack.NewButtonBlockElement(action, value, slack.NewTextBlockObject(slack.PlainTextType, text, false, false))
 }
@@ -69,7 +79,7 @@ func (b *Bot) handleInteraction(ctx context.Context, in interaction) error {
 		External: in.User.TeamID != "" && in.User.TeamID != b.self.TeamID}
 	for _, a := range in.Actions {
 		do := map[string]func(context.Context, actor, action) (string, error){
-			actionFeedback: b.rate, actionStop: b.pressStop, actionRegenerate: b.regenerate, actionDetails: b.details,
+			actionFeedback: b.rate, actionStop: b.pressStop, actionRegenerate: b.regenerate, actionDetails: b.details, actionRemove: b.remove,
 		}[a.ID]
 		if do == nil {
 			continue // a link button, or a button of an older version
@@ -158,9 +168,13 @@ func (b *Bot) sayPrivately(who actor, key storage.ConversationKey, text string) 
 }
 
 // whisper says something that only one person sees.
-func (b *Bot) whisper(ctx context.Context, channelID, userID, threadTS, text string) {
+func (b *Bot) whisper(ctx context.Context, channelID, userID, threadTS, text string, buttons ...slack.Block) {
 	err := b.insist(ctx, call{method: methodEphemeral, rank: rankMust}, func(ctx context.Context) error {
 		opts := []slack.MsgOption{slack.MsgOptionText(text, false), slack.MsgOptionParse(false)}
+		if len(buttons) > 0 {
+			section := slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, text, false, true), nil, nil)
+			opts = append(opts, slack.MsgOptionBlocks(append([]slack.Block{section}, buttons...)...))
+		}
 		if threadTS != "" {
 			opts = append(opts, slack.MsgOptionTS(threadTS))
 		}

@@ -21,12 +21,13 @@ type live struct {
 
 type liveTurn struct {
 	turn storage.Turn
-	stop context.CancelCauseFunc
+	end  context.CancelCauseFunc
 }
 
 // stoppedError is why a turn that a person has stopped ends.
 type stoppedError struct {
-	userID string // "" if Slack does not say
+	userID  string // "" if Slack does not say
+	deleted bool   // by deleting the question
 }
 
 func (e stoppedError) Error() string { return "stopped by " + e.userID }
@@ -34,21 +35,32 @@ func (e stoppedError) Error() string { return "stopped by " + e.userID }
 // enter makes the turn known until leave is called. The context it returns ends
 // with a stoppedError if somebody stops the turn.
 func (l *live) enter(ctx context.Context, turn storage.Turn) (_ context.Context, leave func()) {
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, end := context.WithCancelCause(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.turns[turn.ID] = liveTurn{turn, stop}
+	l.turns[turn.ID] = liveTurn{turn, end}
 	if why, ok := l.doomed[turn.ID]; ok {
 		delete(l.doomed, turn.ID)
-		stop(why)
+		end(why)
 	}
 	return ctx, func() {
 		l.mu.Lock()
 		delete(l.turns, turn.ID)
 		delete(l.doomed, turn.ID)
 		l.mu.Unlock()
-		stop(nil)
+		end(nil)
 	}
+}
+
+// interrupt ends the answering of a turn, if it is being answered.
+func (l *live) interrupt(turnID string, why error) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t, ok := l.turns[turnID]
+	if ok {
+		t.end(why)
+	}
+	return ok
 }
 
 // doom stops the turn at once if it is being answered, else when its turn comes.
@@ -56,7 +68,7 @@ func (l *live) doom(turnID string, why stoppedError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if t, ok := l.turns[turnID]; ok {
-		t.stop(why)
+		t.end(why)
 		return
 	}
 	l.doomed[turnID] = why
@@ -91,7 +103,7 @@ func (b *Bot) stopAnswer(ctx context.Context, who actor, turnID string) (string,
 		return "This answer is finished already.", nil
 	}
 	b.log.Info("stopped", "turn", turnID, "user", who.UserID)
-	b.live.doom(turnID, stoppedError{who.UserID})
+	b.live.doom(turnID, stoppedError{userID: who.UserID})
 	return "", nil
 }
 
@@ -149,7 +161,7 @@ func (b *Bot) handleSessionStopped(ctx context.Context, cb callback) error {
 	// Slack shows the button to whom the stream is for, and has stopped it already.
 	for _, id := range b.live.in(storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.ThreadTS}) {
 		b.log.Info("stopped", "turn", id, "user", e.UserID)
-		b.live.doom(id, stoppedError{e.UserID})
+		b.live.doom(id, stoppedError{userID: e.UserID})
 	}
 	return nil
 }
@@ -202,6 +214,9 @@ func (b *Bot) mayControl(ctx context.Context, who actor, turn storage.Turn) (ref
 
 // stopNote is the line under an answer that was stopped.
 func (b *Bot) stopNote(ctx context.Context, turn storage.Turn, why stoppedError) string {
+	if why.deleted {
+		return "_Stopped: the question was deleted._"
+	}
 	if why.userID == "" || why.userID == turn.UserID {
 		return "_Stopped._"
 	}

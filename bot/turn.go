@@ -40,15 +40,15 @@ func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Tur
 		return b.deliver(ctx, r, turn.Answer, b.answerBlocks(turn, nil))
 	case turn.Attempt > maxAttempts:
 		return b.interrupt(ctx, r)
+	case turn.State == storage.StateReceived && time.Since(turn.ReceivedAt) > tooLate:
+		return b.askFirst(ctx, r)
 	}
 	r.start(ctx)
 	defer r.settle()
 	r.say("is thinking…")
-	asking, leave := b.live.enter(ctx, turn)
-	defer leave()
-	a, err := b.ask(asking, turn, r)
+	a, err, cause := b.askUnlessEdited(ctx, turn, r)
 	r.settle()
-	why, stopped := errors.AsType[stoppedError](context.Cause(asking))
+	why, stopped := errors.AsType[stoppedError](cause)
 	switch {
 	case err == nil: // also if the bot is stopping: the answer is paid for
 		return b.record(ctx, r, a)
@@ -58,6 +58,45 @@ func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Tur
 		return b.cancel(ctx, r, a, why)
 	}
 	return b.giveUp(ctx, r, a, err)
+}
+
+// askUnlessEdited asks the model, again with the new words each time the question
+// is edited meanwhile. cause is why somebody ended the asking, if somebody did.
+func (b *Bot) askUnlessEdited(ctx context.Context, turn storage.Turn, r *reply) (a answer, err, cause error) {
+	var spent []storage.UsageRow
+	for {
+		asking, leave := b.live.enter(ctx, turn)
+		a, err = b.ask(asking, turn, r)
+		cause = context.Cause(asking)
+		leave()
+		a.usage = append(spent, a.usage...)
+		if _, edited := errors.AsType[editedError](cause); !edited || ctx.Err() != nil {
+			return a, err, cause
+		}
+		spent = a.usage
+		reworded, err := b.o.Store.Turn(ctx, turn.ID)
+		if err != nil {
+			return a, fmt.Errorf("read the edited question: %w", err), nil
+		}
+		turn.Text = reworded.Text
+		r.restart()
+		r.say("is reading the edit…")
+	}
+}
+
+// tooLate is the age at which a question is not answered unasked: the people may
+// have found the answer, or each other.
+const tooLate = 15 * time.Minute
+
+// askFirst asks whether a question that has waited while we were away is still to
+// be answered.
+func (b *Bot) askFirst(ctx context.Context, r *reply) error {
+	text := "I was away when you asked this, " + roundUp(time.Since(r.turn.ReceivedAt)) + " ago. Shall I still answer?"
+	err := r.finish(ctx, text, lateBlocks(r.turn)...)
+	if err != nil && refusalCode(err) == "" {
+		return fmt.Errorf("ask whether to answer: %w", err)
+	}
+	return b.end(ctx, r, storage.Change{To: storage.StateInterrupted, Failure: "too old to be answered unasked", Parts: r.storedParts()})
 }
 
 // recover finds out what an earlier process, or an earlier try of this one, did
@@ -124,11 +163,12 @@ type answer struct {
 	usage    []storage.UsageRow
 	prompt   prompt
 	thread   []storage.Message
+	question string
 }
 
 // ask sends the conversation to the model and shows the text as it comes.
 func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, error) {
-	var a answer
+	a := answer{question: turn.Text}
 	req, err := b.prepare(ctx, turn, &a)
 	if err != nil {
 		return a, err
@@ -211,7 +251,7 @@ func (b *Bot) prepare(ctx context.Context, turn storage.Turn, a *answer) (llm.Re
 func (b *Bot) record(ctx context.Context, r *reply, a answer) error {
 	turn := r.turn
 	messages := append(a.thread[:len(a.thread):len(a.thread)],
-		storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: turn.UserID, TS: turn.TS, Text: turn.Text},
+		storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: turn.UserID, TS: turn.TS, Text: a.question},
 		storage.Message{TurnID: turn.ID, Role: storage.RoleAssistant, Text: a.text})
 	finished, err := b.o.Store.Finish(context.WithoutCancel(ctx), r.lease, storage.Result{
 		TurnID: turn.ID, From: turn.State, At: time.Now(), Answer: a.text,
@@ -273,6 +313,10 @@ func (b *Bot) cancel(ctx context.Context, r *reply, a answer, why stoppedError) 
 		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
 			return fmt.Errorf("record usage: %w", err)
 		}
+	}
+	if now, err := b.o.Store.Turn(ctx, r.turn.ID); err != nil || now.State.Terminal() {
+		r.clearStatus(ctx) // its question was deleted before it had a message
+		return err
 	}
 	partial, err := b.partial(ctx, r.turn, a)
 	if err != nil {
