@@ -140,6 +140,17 @@ type Store interface {
 	// Usage returns totals ordered by day, user, channel, provider, model.
 	Usage(ctx context.Context, q UsageQuery) ([]UsageTotal, error)
 
+	// SetWatermarks stores up to which message each channel has been seen. A
+	// watermark only rises: one that is not above the stored one changes
+	// nothing.
+	SetWatermarks(ctx context.Context, marks []Watermark) error
+	// Watermarks returns all watermarks, in no particular order.
+	Watermarks(ctx context.Context) ([]Watermark, error)
+	// Recent returns at most limit conversations: those with an open turn, and
+	// then those last active since, the latest first. Times are compared by the
+	// hour, so that some may be up to an hour older.
+	Recent(ctx context.Context, since time.Time, limit int) ([]ConversationKey, error)
+
 	// Purge deletes at most limit expired things and returns how many it
 	// deleted; less than limit means nothing is left to delete. What counts as
 	// one thing is up to the store. Conversations with an open turn stay.
@@ -189,6 +200,13 @@ type Result struct {
 	Prompt   PromptNote
 	// HistoryFrom becomes [History.From] if it is not 0.
 	HistoryFrom uint64
+}
+
+// Watermark is the newest message that was seen in a channel.
+type Watermark struct {
+	ChannelID string
+	TS        string
+	Shared    bool // the channel is shared with another company
 }
 
 // Before says what has expired: everything older than each time. A zero time

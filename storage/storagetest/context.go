@@ -124,6 +124,11 @@ func (t *T) everyMethod(l storage.Lease) map[string]func(context.Context) error 
 		"Amend": func(ctx context.Context) error {
 			return second(s.Amend(ctx, thread, question("1").TS, storage.Amendment{New: "x"}, start))
 		},
+		"SetWatermarks": func(ctx context.Context) error {
+			return s.SetWatermarks(ctx, []storage.Watermark{{ChannelID: "C1", TS: "2.0"}})
+		},
+		"Watermarks":  func(ctx context.Context) error { return second(s.Watermarks(ctx)) },
+		"Recent":      func(ctx context.Context) error { return second(s.Recent(ctx, start, 1)) },
 		"History":     func(ctx context.Context) error { return second(s.History(ctx, thread, 0)) },
 		"SetFeedback": func(ctx context.Context) error { return s.SetFeedback(ctx, "1", "U1", 1, start) },
 		"RecordUsage": func(ctx context.Context) error {

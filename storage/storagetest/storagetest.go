@@ -28,7 +28,7 @@ type Harness struct {
 // A store that has a method Close() error is also tested after Close.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	for _, c := range slices.Concat(
-		acceptCases, stateCases, leaseCases, orderCases, joinCases, finishCases, reopenCases, replaceCases, unsayCases, amendCases, historyCases,
+		acceptCases, stateCases, leaseCases, orderCases, joinCases, finishCases, reopenCases, replaceCases, unsayCases, amendCases, watermarkCases, historyCases,
 		copyCases, feedbackCases, usageCases, purgeCases, durableCases, contextCases,
 	) {
 		t.Run(c.name, func(t *testing.T) {
