@@ -58,6 +58,7 @@ type Bot struct {
 	sockets       sockets
 	conversations conversations
 	live          live
+	watch         watch
 	names         names
 	noStreams     refusals
 	// spawn hands work to Run, which owns all goroutines that outlive an
@@ -83,8 +84,9 @@ func New(o Options) (*Bot, error) {
 		o: o, log: o.Logger, pacer: newPacer(), owner: newTurnID(),
 		spawn: make(chan func(context.Context)), failed: make(chan error, 1),
 	}
-	b.sockets.up = map[int]bool{}
+	b.sockets.up, b.sockets.changed = map[int]bool{}, b.socketsOpen
 	b.conversations.woken = map[storage.ConversationKey]bool{}
+	b.watch.marks, b.watch.dirty = map[string]storage.Watermark{}, map[string]bool{}
 	b.live.turns, b.live.doomed = map[string]liveTurn{}, map[string]stoppedError{}
 	b.names.known = map[string]name{}
 	b.noStreams.channels = map[string]bool{}
@@ -137,12 +139,19 @@ func (b *Bot) Run(ctx context.Context) error {
 	})
 	work.Go(func() { b.purgeRegularly(intake) })
 
-	err := b.resume(ctx)
+	err := b.loadWatermarks(ctx)
+	if err == nil {
+		err = b.resume(ctx)
+	}
 	if ctx.Err() != nil {
 		err = nil // told to stop while it started
 	}
 	if err == nil {
+		var keeping sync.WaitGroup
+		keeping.Go(func() { b.keepWatermarks(intake) })
 		err = b.listen(intake)
+		stop()
+		keeping.Wait()
 	}
 	stop()
 	close(b.spawn)

@@ -23,6 +23,10 @@ type callback struct {
 	EventID   string `json:"event_id"`
 	ExtShared bool   `json:"is_ext_shared_channel"`
 	Event     event  `json:"event"`
+
+	// late: read when we were back, and not delivered. What people were to be
+	// told about it alone has lost its point.
+	late bool
 }
 
 func decodeCallback(payload []byte) (callback, error) {

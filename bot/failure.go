@@ -70,10 +70,13 @@ func when(after time.Duration) string {
 	return fmt.Sprintf(" Please ask again in %s.", roundUp(after))
 }
 
-// roundUp writes a duration for people: whole seconds or minutes.
+// roundUp writes a duration for people: whole seconds, minutes or hours.
 func roundUp(d time.Duration) string {
 	if d <= 90*time.Second {
 		return fmt.Sprintf("%d s", max(1, int((d+time.Second-1)/time.Second)))
+	}
+	if d > 119*time.Minute {
+		return fmt.Sprintf("%d h", int((d+30*time.Minute)/time.Hour))
 	}
 	return fmt.Sprintf("%d min", int((d+time.Minute-1)/time.Minute))
 }

@@ -59,7 +59,13 @@ func (b *Bot) handleEvent(ctx context.Context, cb callback) error {
 		case "message_deleted":
 			return b.handleDeletion(ctx, cb, cb.Event.DeletedTS)
 		}
-		return b.handleMessage(ctx, cb)
+		if err := b.handleMessage(ctx, cb); err != nil {
+			return err
+		}
+		if e := cb.Event; e.ChannelID != "" && e.TS != "" {
+			b.watch.saw(storage.Watermark{ChannelID: e.ChannelID, TS: e.TS, Shared: cb.ExtShared})
+		}
+		return nil
 	case "reaction_added":
 		return b.handleReaction(ctx, cb)
 	case "agent_session_stopped":
@@ -85,16 +91,22 @@ func (b *Bot) handleMessage(ctx context.Context, cb callback) error {
 	who := actor{UserID: e.UserID, ChannelID: e.ChannelID, Direct: e.direct(), External: b.external(cb)}
 	keys := dedupeKeys(cb)
 	if no := b.o.Access.authorize(who); no != allowed {
-		if !addressed {
+		if !addressed || cb.late {
 			return nil // talk among people who never called the bot
 		}
 		return b.answerPrivately(ctx, keys, e, string(no))
 	}
 	text := plainText(e.Text, b.self.UserID)
 	if c, ok := parseCommand(text); ok && addressed {
+		if cb.late {
+			return nil
+		}
 		return b.commandInThread(ctx, keys, e, who, c)
 	}
 	text = b.question(e)
+	if text == "" && cb.late {
+		return nil
+	}
 	if text == "" {
 		return b.answerPrivately(ctx, keys, e, b.helpText())
 	}
@@ -109,6 +121,9 @@ func (b *Bot) handleMessage(ctx context.Context, cb callback) error {
 	turn := storage.Turn{
 		ID: newTurnID(), Key: key, State: storage.StateReceived,
 		UserID: e.UserID, TS: e.TS, Text: text, Direct: e.direct(), ReceivedAt: time.Now(),
+	}
+	if cb.late {
+		turn.ReceivedAt = tsTime(e.TS) // for the people it is as old as that
 	}
 	fresh, err := b.o.Store.Accept(ctx, turn, keys)
 	if err != nil {

@@ -75,6 +75,7 @@ var callsPerMinute = map[string]int{
 	methodPost:         300, // "several hundred"
 	methodEphemeral:    100,
 	methodReplies:      50,
+	methodHistory:      50,
 	methodUserInfo:     100,
 	methodSetStatus:    600,
 }

@@ -19,6 +19,7 @@ const (
 	methodPost         = "chat.postMessage"
 	methodEphemeral    = "chat.postEphemeral"
 	methodReplies      = "conversations.replies"
+	methodHistory      = "conversations.history"
 	methodUserInfo     = "users.info"
 	methodSetStatus    = "assistant.threads.setStatus"
 )
@@ -93,7 +94,7 @@ func (b *Bot) once(ctx context.Context, method string, do func(context.Context) 
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if method != methodReplies && method != methodUserInfo {
+	if method != methodReplies && method != methodHistory && method != methodUserInfo {
 		ctx = context.WithoutCancel(ctx)
 	}
 	timeout := callTimeout

@@ -198,6 +198,8 @@ func connectionError(ev socketmode.Event) (wait time.Duration, err error) {
 
 // sockets counts the connections that Slack has greeted.
 type sockets struct {
+	changed func(open int)
+
 	mu sync.Mutex
 	up map[int]bool
 }
@@ -206,11 +208,16 @@ func (s *sockets) set(number int, up bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.up[number] = up
+	s.changed(s.open()) // under the lock: in the order in which it changed
 }
 
-func (s *sockets) count() (n int) {
+func (s *sockets) count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.open()
+}
+
+func (s *sockets) open() (n int) {
 	for _, up := range s.up {
 		if up {
 			n++

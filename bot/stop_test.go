@@ -220,7 +220,7 @@ func TestStopWithinCode(t *testing.T) {
 }
 
 // Regenerate puts another answer in the place of the first, in Slack and in the
-// history, and a click that arrives twice does so once.
+// history; who clicks twice is told that it is being done.
 func TestRegenerate(t *testing.T) {
 	for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
 		t.Run(mode, func(t *testing.T) {
@@ -236,11 +236,14 @@ func TestRegenerate(t *testing.T) {
 				first := w.answered(general, ts, 1)
 				w.post(ann, general, ts, "@bobbin more")
 				w.answered(general, ts, 2)
-				w.slack.DropAcks(1) // Slack delivers the click again
 				w.press(ann, general, first, "bobbin_regenerate")
+				w.press(ann, general, first, "bobbin_regenerate") // impatient
 				w.wait("a status", func() bool { return w.slack.Status(general, ts) != "" })
 				w.wait("the second answer", func() bool { return w.replies(general, ts)[0].Markdown == "Second answer." })
 				w.settle()
+				if told := w.slack.Ephemerals(ann, general); len(told) != 1 || told[0].Text != "I am still writing this answer." {
+					t.Errorf("told %+v", told)
+				}
 				got := w.replies(general, ts)
 				if len(got) != 2 || got[0].TS != first.TS || got[0].Markdown != "Second answer." || !isFinished(got[0]) {
 					t.Errorf("shown: %+v", got)

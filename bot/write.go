@@ -204,7 +204,7 @@ func (b *Bot) findReply(ctx context.Context, turn storage.Turn, number int) (*fo
 				return nil, err
 			}
 		}
-		messages, err := b.replies(ctx, turn.Key, turn.TS)
+		messages, err := b.replies(ctx, turn.Key, turn.TS, rankMust)
 		if err != nil {
 			return nil, fmt.Errorf("look for the reply in the thread: %w", err)
 		}
@@ -244,12 +244,12 @@ func isPart(m slack.SlackMetadata, turnID string, number int) bool {
 }
 
 // replies reads a thread from the message at oldest on, all pages.
-func (b *Bot) replies(ctx context.Context, key storage.ConversationKey, oldest string) ([]slack.Message, error) {
+func (b *Bot) replies(ctx context.Context, key storage.ConversationKey, oldest string, rank rank) ([]slack.Message, error) {
 	params := slack.GetConversationRepliesParameters{ChannelID: key.ChannelID, Timestamp: key.ThreadTS,
 		Oldest: oldest, Inclusive: true, Limit: 200, IncludeAllMetadata: true}
 	var all []slack.Message
 	for {
-		err := b.repeat(ctx, call{method: methodReplies, rank: rankMust}, func(ctx context.Context) error {
+		err := b.repeat(ctx, call{method: methodReplies, rank: rank, since: time.Now()}, func(ctx context.Context) error {
 			page, more, cursor, err := b.api.GetConversationRepliesContext(ctx, &params)
 			if err != nil {
 				return err

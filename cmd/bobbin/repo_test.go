@@ -187,6 +187,7 @@ var scopeOf = map[string][]string{
 	"chat.update": {"chat:write"}, "chat.delete": {"chat:write"}, "chat.postMessage": {"chat:write"}, "chat.postEphemeral": {"chat:write"},
 	"assistant.threads.setStatus": {"chat:write"},
 	"conversations.replies":       {"channels:history", "groups:history", "im:history", "mpim:history"},
+	"conversations.history":       {"channels:history", "groups:history", "im:history", "mpim:history"},
 	"users.info":                  {"users:read"},
 }
 
