@@ -59,6 +59,7 @@ type Bot struct {
 	conversations conversations
 	live          live
 	watch         watch
+	early         early
 	names         names
 	noStreams     refusals
 	// spawn hands work to Run, which owns all goroutines that outlive an
@@ -86,6 +87,7 @@ func New(o Options) (*Bot, error) {
 	}
 	b.sockets.up, b.sockets.changed = map[int]bool{}, b.socketsOpen
 	b.conversations.woken = map[storage.ConversationKey]bool{}
+	b.early.words = map[string]earlyWords{}
 	b.watch.marks, b.watch.dirty = map[string]storage.Watermark{}, map[string]bool{}
 	b.live.turns, b.live.doomed = map[string]liveTurn{}, map[string]stoppedError{}
 	b.names.known = map[string]name{}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bobbin-bot/bobbin/storage"
@@ -34,7 +35,7 @@ func (b *Bot) handleEdit(ctx context.Context, cb callback) error {
 	if b.o.Access.authorize(who) != allowed || text == "" {
 		return nil
 	}
-	a := storage.Amendment{New: text}
+	a := storage.Amendment{New: text, EditedTS: m.Edited.TS}
 	if old != nil {
 		old.ChannelID, old.ChannelType = m.ChannelID, m.ChannelType
 		old.UserID = m.UserID
@@ -47,6 +48,9 @@ func (b *Bot) handleEdit(ctx context.Context, cb callback) error {
 	if err != nil {
 		return b.storeError(fmt.Errorf("store the edit: %w", err))
 	}
+	if len(turns) == 0 {
+		b.early.note(m.ChannelID+":"+m.TS, earlyWords{text, m.Edited.TS, time.Now()})
+	}
 	for _, turn := range turns {
 		if err := b.answerEdited(ctx, turn, a, storage.DedupeKey{Kind: "edit", Value: m.ChannelID + ":" + m.TS + ":" + m.Edited.TS}); err != nil {
 			return err
@@ -57,7 +61,10 @@ func (b *Bot) handleEdit(ctx context.Context, cb callback) error {
 
 // answerEdited sees to it that the new words of a turn are answered.
 func (b *Bot) answerEdited(ctx context.Context, turn storage.Turn, a storage.Amendment, key storage.DedupeKey) error {
+	turn, err := b.ended(ctx, turn)
 	switch {
+	case err != nil:
+		return err
 	case turn.State == storage.StateRejected:
 		return nil
 	case turn.State.Terminal():
@@ -81,29 +88,77 @@ func (b *Bot) answerEdited(ctx context.Context, turn storage.Turn, a storage.Ame
 		}
 		return nil
 	}
-	b.spawn <- func(ctx context.Context) { b.beginAgain(ctx, turn, key) }
+	// Its words are stored, and no answer to the old ones will be taken: the
+	// sooner it stops the better.
+	b.spawn <- func(ctx context.Context) {
+		if sleep(ctx, editRest) == nil && b.live.interrupt(turn.ID, editedError{}) {
+			b.log.Info("question edited, beginning again", "turn", turn.ID)
+		}
+	}
 	return nil
 }
 
-// beginAgain has a turn that may be under way answered with its new words, which
-// are stored.
-func (b *Bot) beginAgain(ctx context.Context, turn storage.Turn, key storage.DedupeKey) {
-	for sleep(ctx, editRest) == nil {
-		if b.live.interrupt(turn.ID, editedError{}) {
-			b.log.Info("question edited, beginning again", "turn", turn.ID)
-			return
+// ended waits a moment for a turn whose answer is being confirmed. If it takes
+// longer the edit is to be delivered again.
+func (b *Bot) ended(ctx context.Context, turn storage.Turn) (storage.Turn, error) {
+	for range 20 {
+		if turn.State != storage.StateFinal {
+			return turn, nil
+		}
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return turn, err
 		}
 		now, err := b.o.Store.Turn(ctx, turn.ID)
-		if err != nil || now.State == storage.StateReceived {
-			return // it waits, and will be read when its turn comes
+		if err != nil {
+			return turn, b.storeError(fmt.Errorf("read the turn: %w", err))
 		}
-		if now.State.Terminal() {
-			if err := b.answerEdited(ctx, now, storage.Amendment{New: now.Text}, key); err != nil {
-				b.log.Error("edited question not answered again", "turn", turn.ID, "err", err)
-			}
-			return
+		turn = now
+	}
+	return turn, errors.New("the edited question is being answered this moment")
+}
+
+// early remembers edits and deletions that overtook their message: what met no
+// socket comes again minutes later, as it was first.
+type early struct {
+	mu    sync.Mutex
+	words map[string]earlyWords // by channel:ts
+}
+
+type earlyWords struct {
+	text     string // "" if the message was deleted
+	editedTS string
+	at       time.Time
+}
+
+// earlyKept bounds what is remembered, and for how long: edits of messages that
+// were never meant for us are noted too.
+const (
+	earlyKept = 1000
+	earlyTTL  = 10 * time.Minute
+)
+
+func (e *early) note(key string, words earlyWords) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for k, w := range e.words {
+		if words.at.Sub(w.at) > earlyTTL {
+			delete(e.words, k)
 		}
 	}
+	old, known := e.words[key]
+	gone := known && old.text == ""
+	if len(e.words) < earlyKept && !gone && (words.text == "" || !laterTS(old.editedTS, words.editedTS)) {
+		e.words[key] = words
+	}
+}
+
+// of returns the words of a message that was changed before it came, and whether
+// it was.
+func (e *early) of(key string, now time.Time) (text string, changed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w, ok := e.words[key]
+	return w.text, ok && now.Sub(w.at) <= earlyTTL
 }
 
 // editedError is why a turn is begun again.
@@ -125,6 +180,9 @@ func (b *Bot) handleDeletion(ctx context.Context, cb callback, ts string) error 
 	turns, err := b.o.Store.Unsay(ctx, b.keyOf(*old), ts, time.Now())
 	if err != nil {
 		return b.storeError(fmt.Errorf("store the deletion: %w", err))
+	}
+	if len(turns) == 0 {
+		b.early.note(old.ChannelID+":"+ts, earlyWords{at: time.Now()})
 	}
 	for _, turn := range turns {
 		if turn.JoinedInto != "" {

@@ -227,3 +227,24 @@ func TestAwayTooLong(t *testing.T) {
 		}
 	})
 }
+
+// An edit, or a deletion, that is delivered before the message itself counts all
+// the same.
+func TestEditOvertakesItsQuestion(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = echo }, func(w *world) {
+		w.halt()
+		ts := w.post(ann, general, "", "@bobbin one")
+		gone := w.post(ann, general, "", "@bobbin gone")
+		time.Sleep(3 * time.Second)
+		w.start()
+		w.edit(ann, general, ts, "@bobbin two")
+		w.remove(ann, general, gone)
+		w.settle()
+		if got := w.replies(general, ts); len(got) != 1 || got[0].Markdown != "You said: two" {
+			t.Errorf("shown: %+v", got)
+		}
+		if got := w.replies(general, gone); len(got) != 0 || len(w.model.Requests()) != 1 {
+			t.Errorf("a deleted question was answered: %+v", got)
+		}
+	})
+}

@@ -110,6 +110,12 @@ func (b *Bot) handleMessage(ctx context.Context, cb callback) error {
 	if text == "" {
 		return b.answerPrivately(ctx, keys, e, b.helpText())
 	}
+	if newer, changed := b.early.of(e.ChannelID+":"+e.TS, time.Now()); changed {
+		if text = newer; text == "" { // deleted before it came
+			_, err := b.o.Store.Once(ctx, keys, time.Now())
+			return b.storeError(err)
+		}
+	}
 	waiting, err := b.waiting(ctx, key)
 	if err != nil {
 		return err

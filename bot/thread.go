@@ -55,6 +55,9 @@ func (b *Bot) unseen(ctx context.Context, turn storage.Turn, history storage.His
 		if known[m.Timestamp] || m.Timestamp >= turn.TS || !e.fromPerson(b.self) {
 			continue
 		}
+		if mentions(m.Text, b.self.UserID) && time.Since(tsTime(m.Timestamp)) < tooLate {
+			continue // a question that is still on its way to us
+		}
 		plain := plainText(m.Text, b.self.UserID)
 		text := authored(m.User, plain)
 		if _, command := parseCommand(plain); command || strings.Contains(turn.Text, text) {

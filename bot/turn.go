@@ -254,9 +254,15 @@ func (b *Bot) record(ctx context.Context, r *reply, a answer) error {
 		storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: turn.UserID, TS: turn.TS, Text: a.question},
 		storage.Message{TurnID: turn.ID, Role: storage.RoleAssistant, Text: a.text})
 	finished, err := b.o.Store.Finish(context.WithoutCancel(ctx), r.lease, storage.Result{
-		TurnID: turn.ID, From: turn.State, At: time.Now(), Answer: a.text,
+		TurnID: turn.ID, From: turn.State, At: time.Now(), Answer: a.text, Question: a.question,
 		Messages: messages, Usage: a.usage, Prompt: a.prompt.note(b.o.Chat.ContextWindow), HistoryFrom: a.prompt.From,
 	})
+	if errors.Is(err, storage.ErrConflict) && len(a.usage) > 0 {
+		// The question was edited at the last moment: it is taken up again.
+		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
+			return fmt.Errorf("record usage: %w", err)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("record the answer: %w", err)
 	}

@@ -116,6 +116,13 @@ func (w *world) provider(name string, s *llmsim.Server) llm.Provider {
 // start opens the store and runs the bot until halt.
 func (w *world) start() {
 	w.t.Helper()
+	w.launch()
+	w.wait("a socket", func() bool { return w.slack.Sockets() > 0 })
+}
+
+// launch is start for a bot that may not live to see a socket.
+func (w *world) launch() {
+	w.t.Helper()
 	store, err := boltstore.Open(w.path, boltstore.Options{})
 	if err != nil {
 		w.t.Fatal(err)
@@ -132,7 +139,6 @@ func (w *world) start() {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	w.stop, w.stopped = cancel, make(chan error, 1)
 	go func() { w.stopped <- b.Run(ctx) }()
-	w.wait("a socket", func() bool { return w.slack.Sockets() > 0 })
 }
 
 // halt stops the bot as a signal does, and closes the store.

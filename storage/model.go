@@ -124,6 +124,9 @@ type Turn struct {
 	// Again: answered before, and reopened; its messages may stand in the
 	// history.
 	Again bool
+	// EditedTS is the Slack ts of the newest edit of the question that Amend was
+	// told of; "" if none.
+	EditedTS string
 }
 
 // PromptNote says what an answer was made from, for people who ask why it is

@@ -184,6 +184,10 @@ type Reopening struct {
 // in a question that was joined from several; "" is whatever it was.
 type Amendment struct {
 	Old, New string
+	// EditedTS is Slack's ts of the edit. One that is older than what was
+	// amended before changes nothing, and no turn is returned for it: edits are
+	// delivered again, and out of order. "" is always the newest.
+	EditedTS string
 }
 
 // Result is what [Store.Finish] stores with a turn's answer.
@@ -192,6 +196,9 @@ type Result struct {
 	From   State
 	At     time.Time
 	Answer string
+	// Question is what was answered. A turn that asks something else by now, see
+	// [Store.Amend], is [ErrConflict]. "" is not compared.
+	Question string
 	// Messages are appended in order; Seq is ignored. Those of a reopened turn
 	// that have TurnID, Role and TS of a message in the history replace it and
 	// take its Seq; among equal ones the last replaces the newest.

@@ -48,6 +48,7 @@ func (e *encoder) answering(t *storage.Turn) {
 	}
 	e.string(t.Prompt.Oldest)
 	e.bool(t.Again)
+	e.string(t.EditedTS)
 }
 
 // decodeTurn reads what encodeTurn wrote; key and id are in the record's key.
@@ -100,6 +101,7 @@ func (d *decoder) answering(t *storage.Turn) {
 	}
 	t.Prompt.Oldest = d.string()
 	t.Again = d.bool()
+	t.EditedTS = d.string()
 }
 
 // conversation is what the store knows about a thread beside its turns and

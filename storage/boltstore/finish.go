@@ -36,6 +36,9 @@ func (s *Store) finish(c *change, l storage.Lease, r storage.Result) (storage.Tu
 	if err := follows(&turn, r.From, storage.StateFinal); err != nil {
 		return turn, err
 	}
+	if r.Question != "" && turn.Text != r.Question {
+		return turn, fmt.Errorf("%w: the question was edited since it was asked", storage.ErrConflict)
+	}
 	turn.State, turn.UpdatedAt, turn.Answer = storage.StateFinal, r.At, r.Answer
 	turn.Calls, turn.Prompt = r.Usage, r.Prompt
 	c.putTurn(th, &turn)

@@ -156,6 +156,13 @@ func (c *change) amend(key storage.ConversationKey, ts string, a storage.Amendme
 	var turns []storage.Turn
 	for i := range m.turns {
 		turn := &m.turns[i]
+		if a.EditedTS != "" {
+			if compareTS(a.EditedTS, turn.EditedTS) < 0 {
+				continue
+			}
+			turn.EditedTS = a.EditedTS
+			c.putTurn(m.thread, turn)
+		}
 		if turn.JoinedInto != "" || !turn.State.Terminal() {
 			if err := c.reword(m, turn, a.Old, a.New, at); err != nil {
 				return nil, err

@@ -17,7 +17,7 @@ var acceptCases = []testCase{
 		want.Answer, want.Failure, want.JoinedInto = "half an ans", "why", "0"
 		want.Feedback = map[string]int{"U1": 1, "U2": -1}
 		want.Calls = []storage.UsageRow{call("U1", "C1", "m", start), {Outcome: "timeout"}}
-		want.Prompt, want.Again = storage.PromptNote{Used: 4, Thread: 3, Dropped: 2, Window: 1000, Oldest: "1.1"}, true
+		want.Prompt, want.Again, want.EditedTS = storage.PromptNote{Used: 4, Thread: 3, Dropped: 2, Window: 1000, Oldest: "1.1"}, true, "7.000001"
 		want.UpdatedAt = after(time.Microsecond)
 		t.accept(want)
 		want.State = storage.StateReceived

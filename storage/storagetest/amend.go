@@ -123,6 +123,34 @@ var amendCases = []testCase{
 		t.amend(thread, heardTS, "edited")
 		t.wantMessages(thread, 0, all[1:])
 	}},
+	{"amend/order", "an edit that is older than another changes nothing, and the same edit again changes nothing more", func(t *T) {
+		t.accept(question("1"))
+		ts := question("1").TS
+		for _, c := range []struct {
+			edited, text, want string
+			returned           int
+		}{{"9.000000", "second", "second", 1}, {"8.000000", "first", "second", 0}, {"9.000000", "second", "second", 1}, {"10.000000", "third", "third", 1}, {"", "last", "last", 1}} {
+			got, err := t.store.Amend(t.ctx(), thread, ts, storage.Amendment{New: c.text, EditedTS: c.edited}, start)
+			t.ok(err, "amend")
+			if text := t.turn("1").Text; text != c.want || len(got) != c.returned {
+				t.Errorf("after the edit of %q: the question is %q, want %q; %d turns returned, want %d", c.edited, text, c.want, len(got), c.returned)
+			}
+		}
+	}},
+	{"amend/finish", "the answer to a question that was edited since is refused, and the answer to its new words is not", func(t *T) {
+		t.accept(question("1"))
+		l := t.acquire(thread, "w")
+		t.amend(thread, question("1").TS, "edited", func() storage.Turn {
+			_, err := t.store.Amend(t.ctx(), thread, question("1").TS, storage.Amendment{New: "edited"}, start)
+			t.ok(err, "amend")
+			return t.turn("1")
+		}())
+		r := storage.Result{TurnID: "1", From: storage.StateReceived, At: start, Answer: "old", Question: question("1").Text}
+		_, err := t.store.Finish(t.ctx(), l, r)
+		t.is(err, storage.ErrConflict, "answer to the old words")
+		r.Question = "edited"
+		t.finish(l, r)
+	}},
 	{"amend/restart", "an edit is there after a restart", func(t *T) {
 		all := t.discussed()
 		waiting := said("1700000004.000100", question("waiting"))
