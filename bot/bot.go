@@ -85,7 +85,8 @@ func New(o Options) (*Bot, error) {
 		o: o, log: o.Logger, pacer: newPacer(), owner: newTurnID(),
 		spawn: make(chan func(context.Context)), failed: make(chan error, 1),
 	}
-	b.sockets.up, b.sockets.changed = map[int]bool{}, b.socketsOpen
+	b.sockets.init(o.Slack.Connections)
+	b.sockets.changed = b.socketsChanged
 	b.conversations.woken = map[storage.ConversationKey]bool{}
 	b.early.words = map[string]earlyWords{}
 	b.watch.marks, b.watch.dirty = map[string]storage.Watermark{}, map[string]bool{}

@@ -23,6 +23,8 @@ const (
 	// catchUpAge is how far back is looked. It is less than the time that dedupe
 	// keys are kept, so that nothing is answered twice.
 	catchUpAge = 12 * time.Hour
+	// deafMargin is for clocks that differ and for what was on its way.
+	deafMargin = time.Minute
 	// Pages of a channel, and threads, that are read at most.
 	catchUpPages, catchUpThreads = 10, 50
 	// flushEvery is how often watermarks are stored.
@@ -38,9 +40,10 @@ type watch struct {
 	dirty map[string]bool
 	// behind counts the readings under way: until they are done no watermark is
 	// stored, or a kill would lose what is between.
-	behind int
-	gap    []storage.Watermark // as they were when the last socket went
-	since  time.Time           // that it went; zero: one is open
+	behind  int
+	gap     []storage.Watermark // as they were when the last socket went
+	since   time.Time           // that it went; zero: one is open
+	unheard time.Time           // since when a socket was deaf; zero: none was
 }
 
 // saw raises the watermark of a channel.
@@ -75,21 +78,41 @@ func (w *watch) lost(now time.Time) {
 	}
 }
 
-// found notes that a socket is open again, and returns the watermarks from which
-// on messages are to be read; nil if there is nothing to read.
-func (w *watch) found(now time.Time) []storage.Watermark {
+// deaf notes that a socket had heard nothing since then when it was given up:
+// what Slack sent to it meanwhile may be lost, whatever other sockets heard.
+func (w *watch) deaf(since time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.since.IsZero() {
-		return nil
+	if w.unheard.IsZero() || since.Before(w.unheard) {
+		w.unheard = since
 	}
-	gap := now.Sub(w.since)
+}
+
+// found returns the watermarks from which on messages are to be read now that a
+// socket is open; nil if there is nothing to read.
+func (w *watch) found(now time.Time) (marks []storage.Watermark) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.since.IsZero() && now.Sub(w.since) > shortGap {
+		marks = w.gap
+	}
 	w.since = time.Time{}
-	if gap <= shortGap || len(w.gap) == 0 {
-		return nil
+	if !w.unheard.IsZero() {
+		if marks == nil {
+			marks = slices.Collect(maps.Values(w.marks))
+		}
+		from := slackTS(w.unheard.Add(-deafMargin))
+		for i := range marks {
+			if laterTS(marks[i].TS, from) {
+				marks[i].TS = from
+			}
+		}
+		w.unheard = time.Time{}
 	}
-	w.behind++
-	return w.gap
+	if len(marks) > 0 {
+		w.behind++
+	}
+	return marks
 }
 
 func (w *watch) caughtUp() {
@@ -147,13 +170,18 @@ func (b *Bot) storeWatermarks(ctx context.Context) {
 	}
 }
 
-// socketsOpen is told how many sockets are open, whenever it changes.
-func (b *Bot) socketsOpen(n int) {
-	if n == 0 {
-		b.watch.lost(time.Now())
+// socketsChanged is told how many sockets are open, and of one that has gone when
+// it was last heard.
+func (b *Bot) socketsChanged(open int, heard time.Time) {
+	now := time.Now()
+	if !heard.IsZero() && now.Sub(heard) > shortGap {
+		b.watch.deaf(heard)
+	}
+	if open == 0 {
+		b.watch.lost(now)
 		return
 	}
-	if marks := b.watch.found(time.Now()); marks != nil {
+	if marks := b.watch.found(now); len(marks) > 0 {
 		b.spawn <- func(ctx context.Context) { b.catchUp(ctx, marks) }
 	}
 }

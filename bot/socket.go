@@ -2,38 +2,58 @@ package bot
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"log"
 	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
-	"github.com/slack-go/slack/socketmode"
 )
 
 const (
-	// stagger is the time between the starts of two connections, so that
-	// Slack does not refresh both at the same time.
+	// stagger is the time between the starts of two places, so that Slack does
+	// not end their connections at the same time.
 	stagger = 10 * time.Second
-	// ackPatience bounds the queueing of an acknowledgement; Slack sends the
-	// envelope again after 3 s anyway.
-	ackPatience = 3 * time.Second
-	// longWait is a pause between tries that is not waited out;
-	// reconnectPause, and up to as much again, is taken instead.
-	longWait       = 8 * time.Second
-	reconnectPause = 5 * time.Second
-	// atOnce is how many envelopes are taken in at a time: enough for the
-	// store to commit them together.
-	atOnce = 256
+	// maxSockets is what Slack allows an app, connections that are being
+	// replaced included.
+	maxSockets = 10
+	// steady is how long a connection lives if nothing is wrong with it. After
+	// a shorter life the next try waits, longer each time up to longestPause:
+	// Slack's last redelivery comes six minutes after a message.
+	steady       = 5 * time.Second
+	longestPause = 8 * time.Second
+	// hopelessPause lies between tries that fail until a person acts.
+	hopelessPause = time.Minute
+	// leavePatience is how long a connection is read on after Slack has said
+	// that it will end it, which takes Slack about ten seconds.
+	leavePatience = 15 * time.Second
+	// shortestRotation keeps us from rotating more often than Slack would.
+	shortestRotation = time.Minute
+)
+
+// Why a connection was replaced, beside the reasons that Slack gives.
+const (
+	reasonAge    = "age"    // before Slack would have ended it
+	reasonSilent = "silent" // nothing came in, see watchdog.go
+	reasonWrite  = "write"  // an acknowledgement could not be written
+	reasonLost   = "lost"   // it ended without a word
+)
+
+// The reasons of Slack's disconnect frames that mean something to us.
+const (
+	reasonLinkDisabled = "link_disabled"
+	reasonTooMany      = "too_many_websockets"
 )
 
 // listen keeps the Socket Mode connections until ctx ends and everything that
 // has arrived is stored. It returns an error only if Slack refuses the tokens.
+//
+// slack-go opens the connections (apps.connections.open); they are read here
+// and not by its package socketmode. That one leaves a connection before it has
+// another, never shows why Slack ended one, pauses for up to five minutes, and
+// drops acknowledgements in its queue with the connection.
 func (b *Bot) listen(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -44,7 +64,7 @@ func (b *Bot) listen(ctx context.Context) error {
 			if sleep(ctx, time.Duration(i)*stagger) != nil {
 				return
 			}
-			if err := b.connect(ctx, i); err != nil {
+			if err := b.keep(ctx, i); err != nil {
 				refused <- err
 				cancel()
 			}
@@ -59,171 +79,155 @@ func (b *Bot) listen(ctx context.Context) error {
 	}
 }
 
-// connect keeps one connection. It returns an error only for a token that Slack
-// refuses, and nil once ctx has ended.
+// keep keeps one place filled with a connection. It returns an error only for a
+// token that Slack refuses, and nil once ctx has ended.
 //
-// slack-go reconnects by itself, but waits up to five minutes between tries,
-// and Slack's last redelivery comes six minutes after a message. So a client
-// that wants to wait long is replaced by a new one.
-func (b *Bot) connect(ctx context.Context, number int) error {
-	for ctx.Err() == nil {
-		err := b.runClient(ctx, number)
+// A connection that is going to end is read until its replacement is greeted,
+// and then until it has ended, so that a single place has no gap either.
+func (b *Bot) keep(ctx context.Context, number int) error {
+	var owned sync.WaitGroup
+	defer owned.Wait()
+	var old *socket // about to be replaced, perhaps still read
+	patience := time.Duration(0)
+	tries := 0 // in a row without a connection that lasted
+	for sleep(ctx, retryPause(tries)) == nil {
+		s, err := b.succeed(ctx, number, old)
+		if ctx.Err() != nil {
+			if err == nil {
+				s.serve(ctx) // closes it
+			}
+			return nil
+		}
+		if err != nil {
+			if code := refusalCode(err); tokenRefused(code) {
+				return fmt.Errorf("%w: apps.connections.open: %w", ErrSlackAppAuth, err)
+			}
+			tries++
+			if sleep(ctx, b.openFailed(number, err)) != nil {
+				return nil
+			}
+			continue
+		}
+		owned.Go(func() { s.serve(ctx) })
+		if left, patience := old, patience; left != nil {
+			owned.Go(func() { left.leave(patience) })
+		}
+		last := s.outlive(ctx, rotation(s.life, number, b.o.Slack.Connections))
 		if ctx.Err() != nil {
 			return nil
 		}
-		code := refusalCode(err)
-		if tokenRefused(code) {
-			return fmt.Errorf("%w: apps.connections.open: %w", ErrSlackAppAuth, err)
+		old, patience = s, leavePatience
+		if last.reason == reasonAge {
+			patience = 0 // Slack does not know yet that it ends
 		}
-		b.log.Warn("connecting to Slack anew", "socket", number, "err", err)
-		if sleep(ctx, reconnectPause+rand.N(reconnectPause)) != nil {
+		tries++
+		if time.Since(s.greeted) >= steady {
+			tries = 0
+		}
+		b.replacing(s, last)
+		if hopeless(last.reason) && sleep(ctx, hopelessPause) != nil {
 			return nil
 		}
 	}
 	return nil
 }
 
-// runClient runs one socket client until it ends or is no use any more.
-func (b *Bot) runClient(ctx context.Context, number int) error {
-	client := socketmode.New(b.api,
-		socketmode.OptionDialer(&websocket.Dialer{
-			NetDialContext: b.o.Slack.DialContext, Proxy: b.o.Slack.Proxy,
-			HandshakeTimeout: 15 * time.Second,
-			// An acknowledgement must fit one frame: Slack does not put
-			// continuation frames together.
-			WriteBufferSize: 32 << 10,
-		}),
-		socketmode.OptionLog(log.New(io.Discard, "", 0)))
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	running, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
-	drained, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	wg.Go(func() { b.drain(drained, running, client, number, giveUp) })
-	defer b.sockets.set(number, false)
-
-	err := client.RunContext(running)
-	if cause := context.Cause(running); cause != nil {
-		return cause
-	}
-	return err
-}
-
-// drain reads the client's events. It must not stop for long while the client
-// runs: an unread channel blocks the reader, pings go unanswered, and the
-// connection is lost. It waits only if atOnce envelopes are being stored. ctx
-// ends the draining; running is the client's own.
-func (b *Bot) drain(ctx, running context.Context, client *socketmode.Client, number int, giveUp context.CancelCauseFunc) {
-	slots := make(chan struct{}, atOnce)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for {
-		var ev socketmode.Event
+// succeed opens the successor of old, which may be nil, beside it. Where Slack
+// allows no more connections old goes first, and the other places cover.
+func (b *Bot) succeed(ctx context.Context, number int, old *socket) (*socket, error) {
+	select {
+	case b.sockets.places <- struct{}{}:
+	default:
+		if old != nil {
+			old.leave(0)
+		}
 		select {
+		case b.sockets.places <- struct{}{}:
 		case <-ctx.Done():
-			return
-		case ev = <-client.Events:
+			return nil, context.Cause(ctx)
 		}
-		switch ev.Type {
-		case socketmode.EventTypeHello:
-			b.sockets.set(number, true)
-			b.log.Info("connected to Slack", "socket", number)
-		case socketmode.EventTypeConnecting:
-			b.sockets.set(number, false)
-		case socketmode.EventTypeConnectionError:
-			wait, err := connectionError(ev)
-			if running.Err() != nil {
-				continue // told to stop
-			}
-			b.log.Warn("cannot connect to Slack, trying again", "socket", number, "err", err)
-			if wait > longWait || tokenRefused(refusalCode(err)) {
-				giveUp(err)
-			}
-		case socketmode.EventTypeErrorWriteFailed:
-			b.log.Warn("acknowledgement lost, Slack will send the event again", "socket", number)
-		}
-		env, ok := envelopeOf(ev)
-		if !ok {
-			continue
-		}
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			b.take(ctx, client, env)
-		})
 	}
+	s, err := b.openSocket(ctx, number)
+	no, ok := errors.AsType[disconnected](err)
+	if ok && no.reason == reasonTooMany && old != nil && old.reading() {
+		// Somebody else has the tenth. What old leaves is ours.
+		old.leave(leavePatience)
+		s, err = b.openSocket(ctx, number)
+	}
+	if err != nil {
+		<-b.sockets.places
+	}
+	return s, err
 }
 
-// take handles an envelope and acknowledges it.
-func (b *Bot) take(ctx context.Context, client *socketmode.Client, env envelope) {
-	// What has begun is stored, also when the bot is told to stop meanwhile.
-	ctx = context.WithoutCancel(ctx)
-	payload, err := b.handle(ctx, env)
-	if err != nil {
-		b.log.Error("envelope not taken in, Slack will send it again", "type", env.Type, "err", err)
+// replacing notes that a connection needs a successor.
+func (b *Bot) replacing(s *socket, last farewell) {
+	b.sockets.change(s.number, func(st *SocketState) { st.Reconnects[last.reason]++ })
+	if hopeless(last.reason) {
+		b.reportHopeless(last.reason)
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, ackPatience)
-	defer cancel()
-	if err := client.AckCtx(ctx, env.ID, payload); err != nil {
-		b.log.Warn("acknowledgement not sent, Slack will send the event again", "err", err)
+	args := []any{"socket", s.number, "reason", last.reason, "age", time.Since(s.greeted).Round(time.Second)}
+	if last.err != nil {
+		b.log.Warn("lost a connection to Slack, opening another", append(args, "err", last.err)...)
+		return
 	}
+	b.log.Info("replacing a connection to Slack", args...)
 }
 
-// envelopeOf returns the envelope in ev. One that the client library could not
-// parse is among them: its raw bytes are good enough for us, and without an
-// acknowledgement Slack would send it three more times.
-func envelopeOf(ev socketmode.Event) (envelope, bool) {
-	if bad, ok := ev.Data.(*socketmode.ErrorBadMessage); ok {
-		var env envelope
-		err := json.Unmarshal(bad.Message, &env)
-		return env, err == nil && env.ID != ""
+// openFailed reports a failed try and returns how long to wait beyond the
+// usual pause.
+func (b *Bot) openFailed(number int, err error) time.Duration {
+	b.sockets.change(number, func(st *SocketState) { st.OpenFailed++ })
+	if no, ok := errors.AsType[disconnected](err); ok && hopeless(no.reason) {
+		b.reportHopeless(no.reason)
+		return hopelessPause
 	}
-	if ev.Request == nil || ev.Request.EnvelopeID == "" {
-		return envelope{}, false
+	b.log.Warn("cannot connect to Slack, trying again", "socket", number, "err", err)
+	if limited, ok := errors.AsType[*slack.RateLimitedError](err); ok {
+		return min(limited.RetryAfter, hopelessPause)
 	}
-	r := ev.Request
-	return envelope{Type: r.Type, ID: r.EnvelopeID, Payload: r.Payload,
-		RetryAttempt: r.RetryAttempt, RetryReason: r.RetryReason}, true
+	return 0
 }
 
-// connectionError is why a try failed and how long the client means to wait.
-func connectionError(ev socketmode.Event) (wait time.Duration, err error) {
-	if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok {
-		return e.Backoff, e.ErrorObj
+func hopeless(reason string) bool { return reason == reasonLinkDisabled || reason == reasonTooMany }
+
+// reportHopeless says what a person must do. All places meet the same refusal;
+// one line a minute is enough.
+func (b *Bot) reportHopeless(reason string) {
+	if !b.sockets.mayReport(reason) {
+		return
 	}
-	return 0, nil
-}
-
-// sockets counts the connections that Slack has greeted.
-type sockets struct {
-	changed func(open int)
-
-	mu sync.Mutex
-	up map[int]bool
-}
-
-func (s *sockets) set(number int, up bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.up[number] = up
-	s.changed(s.open()) // under the lock: in the order in which it changed
-}
-
-func (s *sockets) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.open()
-}
-
-func (s *sockets) open() (n int) {
-	for _, up := range s.up {
-		if up {
-			n++
-		}
+	if reason == reasonTooMany {
+		b.log.Error("Slack refuses the connection: the app has ten already. Another program uses the same app token: "+
+			"stop it, or give it an app of its own. Trying again once a minute.", "reason", reason)
+		return
 	}
-	return n
+	b.log.Error("Socket Mode is switched off for this app, nothing arrives. Switch Socket Mode on again under "+
+		"https://api.slack.com/apps, Settings, Socket Mode. Trying again once a minute.", "reason", reason)
+}
+
+// retryPause lies before the next try: none at first, then growing, with
+// jitter, so that places do not try in step.
+func retryPause(tries int) time.Duration {
+	if tries == 0 {
+		return 0
+	}
+	d := min(time.Second<<min(tries-1, 10), longestPause)
+	return d/2 + rand.N(d/2)
+}
+
+// rotation is the age at which a connection is replaced although nothing is
+// wrong: between 80 and 90 % of the life that Slack has announced, which it may
+// end without a warning. Each place has its own part of that span, and its own
+// luck within it, so that no two are replaced together. 0 means never.
+func rotation(life time.Duration, number, of int) time.Duration {
+	part := (float64(number) + rand.Float64()) / float64(of)
+	age := time.Duration(float64(life) * (0.8 + 0.1*part))
+	if age < shortestRotation {
+		return 0
+	}
+	return age
 }
 
 // httpClient is what the Web API is called with.

@@ -1,0 +1,126 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+const (
+	// ackPatience bounds the wait for a connection that takes an
+	// acknowledgement; Slack sends the envelope again after 3 s anyway.
+	ackPatience = 3 * time.Second
+	// maxAck is the size from which Slack drops an acknowledgement without a
+	// word.
+	maxAck = 20 << 10
+	// atOnce is how many envelopes are taken in at a time: enough for the
+	// store to commit them together.
+	atOnce = 256
+)
+
+var (
+	errNoSocket = errors.New("no connection took it")
+	errClosing  = errors.New("the connection is closing")
+)
+
+// take hands an envelope to a goroutine that takes it in and acknowledges it.
+// It waits, and with it the reader, while atOnce are being taken in.
+func (s *socket) take(ctx context.Context, env envelope) {
+	b := s.bot
+	b.sockets.change(s.number, func(st *SocketState) {
+		st.Received++
+		if env.RetryAttempt > 0 {
+			st.Redelivered++
+		}
+		if !env.known() {
+			st.Unknown++
+		}
+	})
+	s.blocked.Store(true)
+	select {
+	case b.sockets.intake <- struct{}{}:
+	case <-ctx.Done():
+		return // it was not touched: Slack sends it again
+	}
+	s.blocked.Store(false)
+	s.takes.Go(func() {
+		// What has begun is stored, also when the bot is told to stop meanwhile.
+		payload, err := b.handle(context.WithoutCancel(ctx), env)
+		<-b.sockets.intake
+		if err != nil {
+			b.log.Error("envelope not taken in, Slack will send it again", "type", env.Type, "err", err)
+			return
+		}
+		err = s.acknowledge(ctx, env.ID, payload)
+		b.sockets.change(s.number, func(st *SocketState) {
+			if err != nil {
+				st.AcksFailed++
+			} else {
+				st.Acked++
+			}
+		})
+		if err != nil {
+			b.log.Warn("acknowledgement not sent, Slack will send the event again", "type", env.Type, "err", err)
+		}
+	})
+}
+
+func (e envelope) known() bool {
+	return e.Type == "events_api" || e.Type == "slash_commands" || e.Type == "interactive"
+}
+
+// acknowledge sends the acknowledgement over the connection that brought the
+// envelope or, if that one takes it no more, over any other, for which it waits
+// a little: Slack takes it from each.
+func (s *socket) acknowledge(ctx context.Context, id string, payload any) error {
+	data, err := json.Marshal(struct {
+		EnvelopeID string `json:"envelope_id"`
+		Payload    any    `json:"payload,omitempty"`
+	}{id, payload})
+	if err != nil {
+		return fmt.Errorf("encode the acknowledgement: %w", err)
+	}
+	if len(data) >= maxAck {
+		return fmt.Errorf("acknowledgement of %d bytes: Slack takes less than %d", len(data), maxAck)
+	}
+	if s.write(data) == nil {
+		return nil
+	}
+	patience := time.NewTimer(ackPatience)
+	defer patience.Stop()
+	for {
+		open, another := s.bot.sockets.list()
+		for _, o := range open {
+			if o != s && o.write(data) == nil {
+				return nil
+			}
+		}
+		select {
+		case <-another:
+		case <-ctx.Done(): // there will be none
+			return errNoSocket
+		case <-patience.C:
+			return errNoSocket
+		}
+	}
+}
+
+// write writes a text frame. A connection that fails is given up.
+func (s *socket) write(data []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.closed {
+		return errClosing
+	}
+	_ = s.conn.SetWriteDeadline(time.Now().Add(writePatience))
+	err := s.conn.WriteMessage(websocket.TextMessage, data)
+	if err != nil {
+		s.closed = true
+		s.giveUp(farewell{reasonWrite, err})
+	}
+	return err
+}
