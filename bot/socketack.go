@@ -109,7 +109,8 @@ func (s *socket) acknowledge(ctx context.Context, id string, payload any) error 
 	}
 }
 
-// write writes a text frame. A connection that fails is given up.
+// write writes a text frame. A connection that takes none is replaced, and read
+// meanwhile: what Slack sent before it broke may still lie there.
 func (s *socket) write(data []byte) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -120,7 +121,7 @@ func (s *socket) write(data []byte) error {
 	err := s.conn.WriteMessage(websocket.TextMessage, data)
 	if err != nil {
 		s.closed = true
-		s.giveUp(farewell{reasonWrite, err})
+		s.doom(farewell{reasonWrite, err})
 	}
 	return err
 }

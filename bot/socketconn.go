@@ -202,12 +202,6 @@ func (s *socket) doom(f farewell) {
 	}
 }
 
-// giveUp ends a connection that is no use any more.
-func (s *socket) giveUp(f farewell) {
-	s.doom(f)
-	s.shut()
-}
-
 // reading reports whether something may still come in.
 func (s *socket) reading() bool {
 	select {

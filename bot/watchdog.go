@@ -10,10 +10,11 @@ import (
 
 const (
 	// probeAfter is how long nothing may come in before we ask with a ping of
-	// our own, and silence how long before the connection is given up. Slack's
-	// own clients do without pings for 30 s at most.
-	probeAfter = 15 * time.Second
-	silence    = 45 * time.Second
+	// our own, again each watchEvery, and silence how long before the connection
+	// is given up. Until then Slack sends messages into it: of the four times
+	// that it sends each, two are in the first seconds.
+	probeAfter = 10 * time.Second
+	silence    = 25 * time.Second
 	watchEvery = 5 * time.Second
 )
 
@@ -48,7 +49,8 @@ func (s *socket) watch(ctx context.Context) {
 					s.bot.log.Error("the store is too slow, Slack is not read", "socket", s.number, "since", quiet.Round(time.Second))
 				}
 			case quiet >= silence:
-				s.giveUp(farewell{reasonSilent, errSilent})
+				s.doom(farewell{reasonSilent, errSilent})
+				s.shut()
 			default:
 				// If it cannot be written, silence follows.
 				_ = s.conn.WriteControl(websocket.PingMessage, []byte("bobbin"), now.Add(writePatience))

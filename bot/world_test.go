@@ -48,6 +48,7 @@ type world struct {
 	options bot.Options
 	slackIn *memnet.Listener
 	logs    *logRecorder
+	bot     *bot.Bot
 	// wrapStore and gate, if set, stand between the bot and its store and
 	// between the bot and Slack.
 	wrapStore func(storage.Store) storage.Store
@@ -136,6 +137,7 @@ func (w *world) launch() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.bot = b
 	ctx, cancel := context.WithCancel(w.t.Context())
 	w.stop, w.stopped = cancel, make(chan error, 1)
 	go func() { w.stopped <- b.Run(ctx) }()

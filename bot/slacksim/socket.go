@@ -36,6 +36,7 @@ type socket struct {
 	// Guarded by w.mu.
 	out     []frame
 	warned  bool
+	silent  bool // half-open: nothing passes in either direction
 	closing *alarm
 }
 
@@ -86,6 +87,13 @@ func (w *Workspace) serveLink(rw http.ResponseWriter, r *http.Request) {
 		return // Upgrade has answered
 	}
 	s := &socket{w: w, conn: conn, wake: make(chan struct{}, 1), gone: make(chan struct{})}
+	pong := conn.PingHandler()
+	conn.SetPingHandler(func(data string) error {
+		if s.isSilent() {
+			return nil
+		}
+		return pong(data)
+	})
 	if !w.register(s) {
 		_ = conn.Close()
 		return
@@ -111,6 +119,10 @@ func (w *Workspace) register(s *socket) bool {
 	}
 	w.conns[s] = struct{}{}
 	s.id = w.newID("S")
+	if w.linkOff {
+		s.queue(frame{body: disconnectFrame("link_disabled"), last: true})
+		return true
+	}
 	if len(w.sockets) >= maxSockets {
 		s.queue(frame{body: disconnectFrame("too_many_websockets"), last: true})
 		return true
@@ -168,6 +180,9 @@ func (s *socket) write() {
 		s.w.mu.Lock()
 		batch := s.out
 		s.out = nil
+		if s.silent {
+			batch = nil
+		}
 		s.w.mu.Unlock()
 		for _, f := range batch {
 			if !s.send(f) {
@@ -181,6 +196,9 @@ func (s *socket) write() {
 		select {
 		case <-s.wake:
 		case <-pings.C:
+			if s.isSilent() {
+				continue
+			}
 			err := s.conn.WriteControl(websocket.PingMessage, []byte("Ping from applink-sim"), time.Now().Add(writeTimeout))
 			if err != nil {
 				_ = s.conn.Close()
@@ -215,7 +233,7 @@ func (s *socket) read() {
 		if err != nil {
 			return
 		}
-		if kind != websocket.TextMessage || len(data) >= maxAckBytes {
+		if kind != websocket.TextMessage || len(data) >= maxAckBytes || s.isSilent() {
 			continue
 		}
 		var ack struct {

@@ -50,6 +50,7 @@ type Workspace struct {
 	tickets   map[string]time.Time
 	pending   map[string]*pending // by each envelope id sent for it
 	dropAcks  int
+	linkOff   bool // Socket Mode is switched off
 	noTwins   bool
 	shuffle   bool
 	streaming bool
