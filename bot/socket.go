@@ -14,7 +14,8 @@ import (
 
 const (
 	// stagger is the time between the starts of two places, so that Slack does
-	// not end their connections at the same time.
+	// not end their connections at the same time, and the least time between two
+	// replacements for age.
 	stagger = 10 * time.Second
 	// maxSockets is what Slack allows an app, connections that are being
 	// replaced included.
@@ -112,7 +113,7 @@ func (b *Bot) keep(ctx context.Context, number int) error {
 		if left, patience := old, patience; left != nil {
 			owned.Go(func() { left.leave(patience) })
 		}
-		last := s.outlive(ctx, rotation(s.life, number, b.o.Slack.Connections))
+		last := s.outlive(ctx, rotation(s.life))
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -219,11 +220,9 @@ func retryPause(tries int) time.Duration {
 
 // rotation is the age at which a connection is replaced although nothing is
 // wrong: between 80 and 90 % of the life that Slack has announced, which it may
-// end without a warning. Each place has its own part of that span, and its own
-// luck within it, so that no two are replaced together. 0 means never.
-func rotation(life time.Duration, number, of int) time.Duration {
-	part := (float64(number) + rand.Float64()) / float64(of)
-	age := time.Duration(float64(life) * (0.8 + 0.1*part))
+// end without a warning. 0 means never.
+func rotation(life time.Duration) time.Duration {
+	age := time.Duration(float64(life) * (0.8 + 0.1*rand.Float64()))
 	if age < shortestRotation {
 		return 0
 	}

@@ -171,20 +171,26 @@ func (s *socket) read(ctx context.Context) error {
 // outlive blocks until the connection must be replaced, and says why. age is
 // how old it may become; 0 means any age.
 func (s *socket) outlive(ctx context.Context, age time.Duration) (last farewell) {
-	var old <-chan time.Time
-	if age > 0 {
-		timer := time.NewTimer(age)
-		defer timer.Stop()
-		old = timer.C
+	old := time.NewTimer(age)
+	defer old.Stop()
+	if age == 0 {
+		old.Stop()
 	}
-	select {
-	case last = <-s.doomed:
-		return last
-	case <-old:
-		return farewell{reason: reasonAge}
-	case <-ctx.Done():
-		return last
-	case <-s.ended:
+	for queued, ended := false, false; !ended; {
+		select {
+		case last = <-s.doomed:
+			return last
+		case <-old.C:
+			if queued {
+				return farewell{reason: reasonAge}
+			}
+			queued = true
+			old.Reset(s.bot.sockets.turn(time.Now()))
+		case <-ctx.Done():
+			return last
+		case <-s.ended:
+			ended = true
+		}
 	}
 	select {
 	case last = <-s.doomed: // before it ended

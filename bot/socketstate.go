@@ -54,6 +54,7 @@ type sockets struct {
 	open     []*socket     // in the order of their greetings
 	another  chan struct{} // closed when one is added
 	reported map[string]time.Time
+	rotation time.Time // no replacement for age before this
 }
 
 func (s *sockets) init(connections int) {
@@ -124,6 +125,16 @@ func (s *sockets) states() []SocketState {
 		}
 	}
 	return out
+}
+
+// turn returns how long to wait before a connection is replaced for its age, so
+// that no two are replaced together.
+func (s *sockets) turn(now time.Time) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := max(0, s.rotation.Sub(now))
+	s.rotation = now.Add(wait + stagger)
+	return wait
 }
 
 // mayReport allows one report a minute of each kind.

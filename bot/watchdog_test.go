@@ -1,7 +1,10 @@
 package bot_test
 
 import (
+	"context"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,5 +51,33 @@ func TestSocketWithoutPingsIsKept(t *testing.T) {
 				t.Errorf("%+v: last heard %v ago", s, time.Since(s.LastHeard))
 			}
 		}
+	})
+}
+
+// A place whose opening hangs is filled soon after the network is back.
+func TestOpeningThatHangs(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.halt()
+		dial := w.slackIn.DialContext
+		var hangs atomic.Bool
+		w.options.Slack.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if hangs.Load() {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return dial(ctx, network, addr)
+		}
+		w.start()
+		w.wait("both sockets", func() bool { return w.slack.Sockets() == 2 })
+		hangs.Store(true)
+		w.slack.Disconnect("")
+		time.Sleep(5 * time.Minute)
+		hangs.Store(false)
+		begun := time.Now()
+		w.wait("a socket", func() bool { return w.slack.Sockets() > 0 })
+		if took := time.Since(begun); took > 45*time.Second {
+			t.Errorf("a socket %v after the network was back", took)
+		}
+		w.answered(general, w.post(ann, general, "", "@bobbin hello"), 1)
 	})
 }
