@@ -23,6 +23,9 @@ const (
 	// catchUpAge is how far back is looked. It is less than the time that dedupe
 	// keys are kept, so that nothing is answered twice.
 	catchUpAge = 12 * time.Hour
+	// deafAfter is the silence after which a socket that goes was deaf: a live one
+	// is heard every 10 s.
+	deafAfter = 15 * time.Second
 	// deafMargin is for clocks that differ and for what was on its way.
 	deafMargin = time.Minute
 	// Pages of a channel, and threads, that are read at most.
@@ -174,7 +177,7 @@ func (b *Bot) storeWatermarks(ctx context.Context) {
 // it was last heard.
 func (b *Bot) socketsChanged(open int, heard time.Time) {
 	now := time.Now()
-	if !heard.IsZero() && now.Sub(heard) > shortGap {
+	if !heard.IsZero() && now.Sub(heard) > deafAfter {
 		b.watch.deaf(heard)
 	}
 	if open == 0 {

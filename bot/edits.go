@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -35,15 +34,13 @@ func (b *Bot) handleEdit(ctx context.Context, cb callback) error {
 	if b.o.Access.authorize(who) != allowed || text == "" {
 		return nil
 	}
-	a := storage.Amendment{New: text, EditedTS: m.Edited.TS}
 	if old != nil {
-		old.ChannelID, old.ChannelType = m.ChannelID, m.ChannelType
-		old.UserID = m.UserID
-		a.Old = b.question(*old)
+		old.ChannelID, old.ChannelType, old.UserID = m.ChannelID, m.ChannelType, m.UserID
+		if b.question(*old) == text {
+			return nil // the form has changed, not the words
+		}
 	}
-	if a.Old == text {
-		return nil // the form has changed, not the words
-	}
+	a := storage.Amendment{Text: text, EditedTS: m.Edited.TS}
 	turns, err := b.o.Store.Amend(ctx, b.keyOf(*m), m.TS, a, time.Now())
 	if err != nil {
 		return b.storeError(fmt.Errorf("store the edit: %w", err))
@@ -52,15 +49,16 @@ func (b *Bot) handleEdit(ctx context.Context, cb callback) error {
 		b.early.note(m.ChannelID+":"+m.TS, earlyWords{text, m.Edited.TS, time.Now()})
 	}
 	for _, turn := range turns {
-		if err := b.answerEdited(ctx, turn, a, storage.DedupeKey{Kind: "edit", Value: m.ChannelID + ":" + m.TS + ":" + m.Edited.TS}); err != nil {
+		if err := b.answerEdited(ctx, turn, m.TS, text, storage.DedupeKey{Kind: "edit", Value: m.ChannelID + ":" + m.TS + ":" + m.Edited.TS}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// answerEdited sees to it that the new words of a turn are answered.
-func (b *Bot) answerEdited(ctx context.Context, turn storage.Turn, a storage.Amendment, key storage.DedupeKey) error {
+// answerEdited sees to it that the new words of the message ts, which the turn
+// answers, are answered.
+func (b *Bot) answerEdited(ctx context.Context, turn storage.Turn, ts, text string, key storage.DedupeKey) error {
 	turn, err := b.ended(ctx, turn)
 	switch {
 	case err != nil:
@@ -68,11 +66,7 @@ func (b *Bot) answerEdited(ctx context.Context, turn storage.Turn, a storage.Ame
 	case turn.State == storage.StateRejected:
 		return nil
 	case turn.State.Terminal():
-		text := a.New
-		if a.Old != "" && strings.Contains(turn.Text, a.Old) {
-			text = strings.Replace(turn.Text, a.Old, a.New, 1)
-		}
-		_, fresh, err := b.o.Store.Reopen(ctx, storage.Reopening{TurnID: turn.ID, Text: text, Keys: []storage.DedupeKey{key}, At: time.Now()})
+		_, fresh, err := b.o.Store.Reopen(ctx, storage.Reopening{TurnID: turn.ID, TS: ts, Text: text, Keys: []storage.DedupeKey{key}, At: time.Now()})
 		switch {
 		case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound): // somebody else opened it, or it is gone
 			return nil

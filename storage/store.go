@@ -122,7 +122,7 @@ type Store interface {
 
 	// Amend replaces the words of the message ts, because it was edited in
 	// Slack: in the turn that asks it, or that it was joined into, unless that
-	// is in StateFinal or has ended; and in messages of the history that were
+	// is in StateFinal or has ended, and counts its attempts anew; and in messages of the history that were
 	// heard in the thread, which are a user's and not the question of their
 	// turn. What was answered already keeps the words that were answered:
 	// [Store.Reopen] takes new ones.
@@ -175,15 +175,16 @@ type Change struct {
 // Reopening says which turn is to be answered anew, and why it is asked.
 type Reopening struct {
 	TurnID string
-	Text   string // the new question; "" keeps the old one
-	Keys   []DedupeKey
-	At     time.Time // becomes ReceivedAt and UpdatedAt
+	// Text, if not "", are the new words of the message TS, which the turn
+	// answers perhaps among others; without TS they are the whole question.
+	Text, TS string
+	Keys     []DedupeKey
+	At       time.Time // becomes ReceivedAt and UpdatedAt
 }
 
-// Amendment is an edit of a message. Old is what it was, so that it can be found
-// in a question that was joined from several; "" is whatever it was.
+// Amendment is an edit of a message.
 type Amendment struct {
-	Old, New string
+	Text string // the new words
 	// EditedTS is Slack's ts of the edit. One that is older than what was
 	// amended before changes nothing, and no turn is returned for it: edits are
 	// delivered again, and out of order. "" is always the newest.

@@ -93,7 +93,7 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 			break
 		}
 		if o.rng.IntN(2) == 0 {
-			_, err = s.Amend(ctx, turn.Key, turn.TS+[]string{"", "1"}[o.rng.IntN(2)], storage.Amendment{New: "edited"}, at)
+			_, err = s.Amend(ctx, turn.Key, turn.TS+[]string{"", "1"}[o.rng.IntN(2)], storage.Amendment{Text: "edited"}, at)
 			o.count(err, "amended")
 		} else {
 			_, err = s.Unsay(ctx, turn.Key, turn.TS, at)

@@ -44,7 +44,9 @@ func (s *Store) reopen(c *change, r storage.Reopening, cl claim) (storage.Turn, 
 		turn.State, turn.ReplyID = storage.StateReceived, ""
 	}
 	if r.Text != "" {
-		turn.Text = r.Text
+		if err := c.askAnew(&turn, r); err != nil {
+			return turn, err
+		}
 	}
 	turn.Attempt, turn.Answer, turn.Failure, turn.Feedback = 0, "", "", nil
 	turn.Calls, turn.Prompt, turn.Again = nil, storage.PromptNote{}, true
@@ -53,4 +55,30 @@ func (s *Store) reopen(c *change, r storage.Reopening, cl claim) (storage.Turn, 
 	c.putThread(th)
 	s.take(c, cl)
 	return turn, nil
+}
+
+// askAnew puts the new words of a message into the question of a turn.
+func (c *change) askAnew(turn *storage.Turn, r storage.Reopening) error {
+	if r.TS == "" {
+		turn.Text = r.Text
+		return nil
+	}
+	m, err := c.said(turn.Key, r.TS)
+	if err != nil {
+		return err
+	}
+	if m != nil {
+		m.all[turn.ID] = turn
+		for i := range m.turns {
+			asker := &m.turns[i]
+			if asker.ID == turn.ID {
+				asker = turn
+			} else if asker.JoinedInto != turn.ID {
+				continue
+			}
+			c.reword(m, asker, turn, r.Text, r.At)
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: it does not answer the message %s", storage.ErrConflict, r.TS)
 }

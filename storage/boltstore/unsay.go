@@ -34,11 +34,14 @@ func (c *change) unsay(key storage.ConversationKey, ts string, at time.Time) ([]
 	for i := range m.turns {
 		switch turn := &m.turns[i]; {
 		case turn.JoinedInto != "":
+			into := m.all[turn.JoinedInto]
 			words := turn.Text
-			if err := c.reword(m, turn, words, "", at); err != nil {
-				return nil, err
+			if into != nil && !into.State.Terminal() && into.State != storage.StateFinal {
+				c.reword(m, turn, into, "", at)
 			}
-			if err := c.rewordAnswered(m, turn.JoinedInto, words); err != nil {
+			turn.Text = ""
+			c.putTurn(m.thread, turn)
+			if err := c.rewordAnswered(m, into, words); err != nil {
 				return nil, err
 			}
 			changed = true
@@ -54,25 +57,32 @@ func (c *change) unsay(key storage.ConversationKey, ts string, at time.Time) ([]
 	return m.turns, nil
 }
 
-// reword replaces words in a turn and in the one it was joined into, as far as
-// that is not answered yet.
-func (c *change) reword(m *said, turn *storage.Turn, old, text string, at time.Time) error {
-	for _, t := range []*storage.Turn{turn, m.all[turn.JoinedInto]} {
-		if t == nil || t.State == storage.StateFinal || t.State.Terminal() && t != turn {
-			continue
-		}
-		switch {
-		case strings.Contains(t.Text, old) && old != "":
-			t.Text = replaceWords(t.Text, old, text)
-		case t == turn && t.JoinedInto == "" && !m.taken[t.ID]:
-			t.Text = text
-		default:
-			continue
-		}
-		t.UpdatedAt = at
-		c.putTurn(m.thread, t)
+// reword puts new words of the message that asker asks into the question of into,
+// which may be the asker itself or the turn it was joined into.
+func (c *change) reword(m *said, asker, into *storage.Turn, text string, at time.Time) {
+	words := m.words(asker)
+	if asker != into {
+		asker.Text, asker.UpdatedAt = text, at
+		c.putTurn(m.thread, asker)
 	}
-	return nil
+	switch {
+	case asker == into: // its own words stand last
+		into.Text = strings.TrimSuffix(into.Text, words) + text
+	case words != "":
+		into.Text = replaceWords(into.Text, words, text)
+	}
+	into.UpdatedAt, into.Attempt = at, 0 // other words are another question
+	c.putTurn(m.thread, into)
+}
+
+// words are what the asker's own message says. What was joined into it stands
+// before its own words, each with a line break behind it.
+func (m *said) words(asker *storage.Turn) string {
+	own := asker.Text
+	for _, id := range m.taken[asker.ID] {
+		own = strings.TrimPrefix(own, m.all[id].Text+"\n")
+	}
+	return own
 }
 
 // replaceWords puts text in the place of old, which was joined with line breaks.
@@ -84,13 +94,15 @@ func replaceWords(all, old, text string) string {
 }
 
 // rewordAnswered takes words out of a question in the history.
-func (c *change) rewordAnswered(m *said, turnID, words string) error {
-	into := m.all[turnID]
+func (c *change) rewordAnswered(m *said, into *storage.Turn, words string) error {
+	if into == nil || words == "" {
+		return nil
+	}
 	for old, err := range c.messages(m.key, m.last) {
 		if err != nil {
 			return err
 		}
-		if into != nil && old.TurnID == turnID && old.Role == storage.RoleUser && old.TS == into.TS && strings.Contains(old.Text, words) {
+		if old.TurnID == into.ID && old.Role == storage.RoleUser && old.TS == into.TS && strings.Contains(old.Text, words) {
 			old.Text = replaceWords(old.Text, words, "")
 			c.put(bucketThread, messageKey(m.key, old.Seq), encodeMessage(&old))
 		}
@@ -148,8 +160,8 @@ func (c *change) amend(key storage.ConversationKey, ts string, a storage.Amendme
 		if err != nil {
 			return nil, err
 		}
-		if old.TS == ts && old.Role == storage.RoleUser && !m.asks(old.TurnID) && old.Text != a.New {
-			old.Text = a.New
+		if old.TS == ts && old.Role == storage.RoleUser && !m.asks(old.TurnID) && old.Text != a.Text {
+			old.Text = a.Text
 			c.put(bucketThread, messageKey(m.key, old.Seq), encodeMessage(&old))
 		}
 	}
@@ -163,14 +175,16 @@ func (c *change) amend(key storage.ConversationKey, ts string, a storage.Amendme
 			turn.EditedTS = a.EditedTS
 			c.putTurn(m.thread, turn)
 		}
-		if turn.JoinedInto != "" || !turn.State.Terminal() {
-			if err := c.reword(m, turn, a.Old, a.New, at); err != nil {
-				return nil, err
+		into := turn
+		if turn.JoinedInto != "" {
+			if into = m.all[turn.JoinedInto]; into == nil {
+				return nil, missing(bucketThread, turnKey(m.key, turn.JoinedInto))
 			}
 		}
-		if into := m.all[turn.JoinedInto]; into != nil {
-			turn = into
+		if !into.State.Terminal() && into.State != storage.StateFinal {
+			c.reword(m, turn, into, a.Text, at)
 		}
+		turn = into
 		if !slices.ContainsFunc(turns, func(t storage.Turn) bool { return t.ID == turn.ID }) {
 			turns = append(turns, *turn)
 		}
@@ -185,7 +199,7 @@ type said struct {
 	ts    string
 	turns []storage.Turn // those that ask it
 	all   map[string]*storage.Turn
-	taken map[string]bool // ids of turns that others were joined into
+	taken map[string][]string // by turn: those that were joined into it, in their order
 }
 
 // asks reports whether the message is the question of a turn.
@@ -205,7 +219,7 @@ func (c *change) said(key storage.ConversationKey, ts string) (*said, error) {
 	if !th.stored {
 		return nil, c.absent(bucketThread, conversationKey(th.key))
 	}
-	m := &said{thread: th, ts: ts, taken: make(map[string]bool), all: make(map[string]*storage.Turn)}
+	m := &said{thread: th, ts: ts, taken: make(map[string][]string), all: make(map[string]*storage.Turn)}
 	for turn, err := range c.view.turns(key, m.key) {
 		if err != nil {
 			return nil, err
@@ -215,12 +229,15 @@ func (c *change) said(key storage.ConversationKey, ts string) (*said, error) {
 			m.turns = append(m.turns, turn)
 		}
 		if turn.JoinedInto != "" {
-			m.taken[turn.JoinedInto] = true
+			m.taken[turn.JoinedInto] = append(m.taken[turn.JoinedInto], turn.ID)
 		}
 	}
 	slices.SortFunc(m.turns, compareTurns)
 	for i := range m.turns {
 		m.all[m.turns[i].ID] = &m.turns[i]
+	}
+	for _, ids := range m.taken {
+		slices.SortFunc(ids, func(a, b string) int { return compareTurns(*m.all[a], *m.all[b]) })
 	}
 	return m, nil
 }

@@ -23,13 +23,13 @@ var amendCases = []testCase{
 			t.advance(l, turn.ID, paths[state]...)
 			turn = t.turn(turn.ID)
 			if !state.Terminal() && state != storage.StateFinal {
-				turn.Text, turn.UpdatedAt = "edited", after(time.Minute)
+				turn.Text, turn.UpdatedAt, turn.Attempt = "edited", after(time.Minute), 0
 			}
 			want = append(want, turn)
 		}
 		t.accept(said(secondTS, question("other")))
 		other, open := t.turn("other"), t.openIDs(thread)
-		got, err := t.store.Amend(t.ctx(), thread, firstTS, storage.Amendment{New: "edited"}, after(time.Minute))
+		got, err := t.store.Amend(t.ctx(), thread, firstTS, storage.Amendment{Text: "edited"}, after(time.Minute))
 		t.ok(err, "amend")
 		t.sameTurns(got, want, "what Amend returned")
 		got[0].Feedback["U9"], *got[0].Calls[0].Price = 1, storage.Price{} // must not reach the store
@@ -80,10 +80,10 @@ var amendCases = []testCase{
 			a    storage.Amendment
 			want string
 		}{
-			{firstTS, storage.Amendment{Old: "first words", New: "better words"}, "better words\nsecond words"},
-			{secondTS, storage.Amendment{Old: "second words", New: "last words"}, "better words\nlast words"},
-			{firstTS, storage.Amendment{Old: "unknown", New: "nothing"}, "better words\nlast words"},
-			{firstTS, storage.Amendment{New: "nothing"}, "better words\nlast words"},
+			{firstTS, storage.Amendment{Text: "better words"}, "better words\nsecond words"},
+			{secondTS, storage.Amendment{Text: "last words"}, "better words\nlast words"},
+			{firstTS, storage.Amendment{Text: "last words"}, "last words\nlast words"},
+			{secondTS, storage.Amendment{Text: "other"}, "last words\nother"},
 		} {
 			got, err := t.store.Amend(t.ctx(), thread, c.ts, c.a, start)
 			t.ok(err, "amend")
@@ -130,7 +130,7 @@ var amendCases = []testCase{
 			edited, text, want string
 			returned           int
 		}{{"9.000000", "second", "second", 1}, {"8.000000", "first", "second", 0}, {"9.000000", "second", "second", 1}, {"10.000000", "third", "third", 1}, {"", "last", "last", 1}} {
-			got, err := t.store.Amend(t.ctx(), thread, ts, storage.Amendment{New: c.text, EditedTS: c.edited}, start)
+			got, err := t.store.Amend(t.ctx(), thread, ts, storage.Amendment{Text: c.text, EditedTS: c.edited}, start)
 			t.ok(err, "amend")
 			if text := t.turn("1").Text; text != c.want || len(got) != c.returned {
 				t.Errorf("after the edit of %q: the question is %q, want %q; %d turns returned, want %d", c.edited, text, c.want, len(got), c.returned)
@@ -141,7 +141,7 @@ var amendCases = []testCase{
 		t.accept(question("1"))
 		l := t.acquire(thread, "w")
 		t.amend(thread, question("1").TS, "edited", func() storage.Turn {
-			_, err := t.store.Amend(t.ctx(), thread, question("1").TS, storage.Amendment{New: "edited"}, start)
+			_, err := t.store.Amend(t.ctx(), thread, question("1").TS, storage.Amendment{Text: "edited"}, start)
 			t.ok(err, "amend")
 			return t.turn("1")
 		}())
@@ -169,7 +169,7 @@ var amendCases = []testCase{
 // amend edits a message and must return these turns.
 func (t *T) amend(key storage.ConversationKey, ts, text string, want ...storage.Turn) {
 	t.Helper()
-	got, err := t.store.Amend(t.ctx(), key, ts, storage.Amendment{New: text}, start)
+	got, err := t.store.Amend(t.ctx(), key, ts, storage.Amendment{Text: text}, start)
 	t.ok(err, "amend message "+ts)
 	t.sameTurns(got, want, "what Amend of message "+ts+" returned")
 }

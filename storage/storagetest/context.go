@@ -122,7 +122,7 @@ func (t *T) everyMethod(l storage.Lease) map[string]func(context.Context) error 
 		},
 		"Unsay": func(ctx context.Context) error { return second(s.Unsay(ctx, thread, question("1").TS, start)) },
 		"Amend": func(ctx context.Context) error {
-			return second(s.Amend(ctx, thread, question("1").TS, storage.Amendment{New: "x"}, start))
+			return second(s.Amend(ctx, thread, question("1").TS, storage.Amendment{Text: "x"}, start))
 		},
 		"SetWatermarks": func(ctx context.Context) error {
 			return s.SetWatermarks(ctx, []storage.Watermark{{ChannelID: "C1", TS: "2.0"}})
