@@ -131,6 +131,9 @@ func (b *Bot) regenerate(ctx context.Context, who actor, a action) (string, erro
 	if no, err := b.mayControl(ctx, who, turn); no != allowed || err != nil {
 		return string(no), err
 	}
+	if turn.State.Terminal() {
+		b.live.spare(turn.ID) // a stop that came too late for the last answer
+	}
 	turn, fresh, err := b.o.Store.Reopen(ctx, storage.Reopening{TurnID: turn.ID, At: time.Now(),
 		Keys: []storage.DedupeKey{{Kind: "action", Value: a.TS + ":" + who.UserID + ":" + a.Value}}})
 	switch {

@@ -15,7 +15,8 @@ import (
 type live struct {
 	mu    sync.Mutex
 	turns map[string]liveTurn // by id
-	// Turns that somebody stopped while they waited for their turn.
+	// Turns that somebody stopped, until they have ended: one may still wait for
+	// its turn, and one whose end Slack did not take is run again.
 	doomed map[string]stoppedError
 }
 
@@ -40,13 +41,11 @@ func (l *live) enter(ctx context.Context, turn storage.Turn) (_ context.Context,
 	defer l.mu.Unlock()
 	l.turns[turn.ID] = liveTurn{turn, end}
 	if why, ok := l.doomed[turn.ID]; ok {
-		delete(l.doomed, turn.ID)
 		end(why)
 	}
 	return ctx, func() {
 		l.mu.Lock()
 		delete(l.turns, turn.ID)
-		delete(l.doomed, turn.ID)
 		l.mu.Unlock()
 		end(nil)
 	}
@@ -67,11 +66,19 @@ func (l *live) interrupt(turnID string, why error) bool {
 func (l *live) doom(turnID string, why stoppedError) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, again := l.doomed[turnID]; !again {
+		l.doomed[turnID] = why
+	}
 	if t, ok := l.turns[turnID]; ok {
 		t.end(why)
-		return
 	}
-	l.doomed[turnID] = why
+}
+
+// spare forgets that the turn was stopped: it has ended.
+func (l *live) spare(turnID string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.doomed, turnID)
 }
 
 // in returns the turns of a conversation that are being answered.

@@ -331,3 +331,44 @@ func TestDetails(t *testing.T) {
 		}
 	})
 }
+
+// brief shows how messages begin and end.
+func brief(ms []slacksim.Message) (out []string) {
+	for _, m := range ms {
+		s := m.Markdown
+		if len(s) > 60 {
+			s = s[:30] + "…" + s[len(s)-30:]
+		}
+		out = append(out, m.StreamingState+":"+s)
+	}
+	return out
+}
+
+// A stop holds although Slack cannot be reached when the answer is to be closed:
+// the turn is run again, but the model is not asked again, and the text stays.
+func TestStopOutlivesAnOutage(t *testing.T) {
+	for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
+		t.Run(mode, func(t *testing.T) {
+			inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+				w.options.Reply.Mode = mode
+				m.Answer = slowAnswer
+			}, func(w *world) {
+				ts := w.post(ann, general, "", "@bobbin count")
+				w.growing(general, ts)
+				clear := w.slack.Fault(slacksim.Fault{Method: "chat.*", Status: 503})
+				w.post(ann, general, ts, "@bobbin stop")
+				time.Sleep(5 * time.Minute)
+				clear()
+				w.settle()
+				got := w.replies(general, ts)
+				if len(got) != 1 || !strings.HasSuffix(got[0].Markdown, "_Stopped._") || !strings.Contains(got[0].Markdown, "word5 ") {
+					t.Errorf("shown: %q", brief(got))
+				}
+				if n := len(w.model.Requests()); n != 1 {
+					t.Errorf("the model was asked %d times for an answer that was stopped", n)
+				}
+				w.noOpenTurns()
+			})
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -124,6 +125,7 @@ func (b *Bot) recover(ctx context.Context, lease storage.Lease, turn storage.Tur
 	}
 	turn, err = b.o.Store.Advance(ctx, lease, change)
 	if err == nil && turn.State.Terminal() {
+		b.live.spare(turn.ID)
 		b.observe(turn)
 	}
 	return turn, err
@@ -168,7 +170,8 @@ type answer struct {
 
 // ask sends the conversation to the model and shows the text as it comes.
 func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, error) {
-	a := answer{question: turn.Text}
+	// text: of an earlier try, if nothing comes of this one
+	a := answer{question: turn.Text, text: turn.Answer}
 	req, err := b.prepare(ctx, turn, &a)
 	if err != nil {
 		return a, err
@@ -177,7 +180,7 @@ func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, err
 	var text strings.Builder
 	for d, err := range b.o.Provider.Stream(ctx, req) {
 		if err != nil {
-			a.text = text.String()
+			a.text = cmp.Or(text.String(), turn.Answer)
 			return a, err
 		}
 		if d.Restart != nil {
@@ -324,6 +327,11 @@ func (b *Bot) cancel(ctx context.Context, r *reply, a answer, why stoppedError) 
 		r.clearStatus(ctx) // its question was deleted before it had a message
 		return err
 	}
+	if a.text != "" { // Slack may refuse the end, and what comes after it begins here
+		if err := r.advance(ctx, storage.Change{To: r.turn.State, Answer: a.text}); err != nil {
+			return err
+		}
+	}
 	partial, err := b.partial(ctx, r.turn, a)
 	if err != nil {
 		return err
@@ -391,6 +399,7 @@ func (b *Bot) end(ctx context.Context, r *reply, c storage.Change) error {
 	if err := r.advance(ctx, c); err != nil {
 		return err
 	}
+	b.live.spare(r.turn.ID)
 	b.observe(r.turn)
 	return nil
 }
