@@ -111,7 +111,7 @@ func (b *Bot) workThrough(ctx context.Context, key storage.ConversationKey) erro
 
 // nextOpenTurn returns the oldest open turn, or nil. Messages that waited
 // while another was answered become one turn: their authors want one answer
-// that knows them all.
+// that knows them all. One that was stopped is not part of it, and goes first.
 func (b *Bot) nextOpenTurn(ctx context.Context, lease storage.Lease) (*storage.Turn, error) {
 	turns, err := b.o.Store.Open(ctx, lease.Key)
 	if err != nil || len(turns) == 0 {
@@ -119,6 +119,9 @@ func (b *Bot) nextOpenTurn(ctx context.Context, lease storage.Lease) (*storage.T
 	}
 	n := 0
 	for n < len(turns) && turns[n].State == storage.StateReceived {
+		if b.live.isDoomed(turns[n].ID) {
+			return &turns[n], nil
+		}
 		n++
 	}
 	if n < 2 {

@@ -74,6 +74,14 @@ func (l *live) doom(turnID string, why stoppedError) {
 	}
 }
 
+// isDoomed reports whether somebody has stopped the turn.
+func (l *live) isDoomed(turnID string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, doomed := l.doomed[turnID]
+	return doomed
+}
+
 // spare forgets that the turn was stopped: it has ended.
 func (l *live) spare(turnID string) {
 	l.mu.Lock()

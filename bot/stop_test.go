@@ -372,3 +372,28 @@ func TestStopOutlivesAnOutage(t *testing.T) {
 		})
 	}
 }
+
+// A question that was stopped while it waited is not joined with those that wait
+// beside it.
+func TestStopOneOfSeveralThatWait(t *testing.T) {
+	inWorld(t, func(_ *world, _ *slacksim.Options, m *llmsim.Options) {
+		m.Answer = func(r llmsim.Request) llmsim.Script {
+			return llmsim.Script{Text: "Yes.", FirstToken: 8 * time.Second}
+		}
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin one")
+		w.wait("a status", func() bool { return w.slack.Status(general, ts) != "" })
+		second := w.post(ann, general, ts, "@bobbin two")
+		w.post(ann, general, ts, "@bobbin three")
+		time.Sleep(time.Second)
+		if err := w.slack.React(ann, general, second, "octagonal_sign"); err != nil {
+			t.Fatal(err)
+		}
+		w.settle()
+		got := w.replies(general, ts)
+		if len(got) != 3 || got[0].Markdown != "Yes." || got[1].Markdown != "_Stopped._" || got[2].Markdown != "Yes." {
+			t.Errorf("shown: %q, want the second question stopped and the others answered", brief(got))
+		}
+		w.noOpenTurns()
+	})
+}
