@@ -61,6 +61,9 @@ func (b *Bot) commandInThread(ctx context.Context, keys []storage.DedupeKey, e e
 		return b.storeError(err)
 	}
 	key := storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.thread()}
+	if e.direct() {
+		key.ThreadTS = e.ThreadTS // beside the threads of a direct message "stop" means all of them
+	}
 	say, err := b.stopThread(ctx, who, key)
 	b.sayPrivately(who, key, say)
 	return err

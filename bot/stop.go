@@ -89,12 +89,13 @@ func (l *live) spare(turnID string) {
 	delete(l.doomed, turnID)
 }
 
-// in returns the turns of a conversation that are being answered.
+// in returns the turns of a conversation that are being answered, or with no
+// ThreadTS those of a channel.
 func (l *live) in(key storage.ConversationKey) (ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, t := range l.turns {
-		if t.turn.Key == key {
+		if t.turn.Key.ChannelID == key.ChannelID && (key.ThreadTS == "" || t.turn.Key == key) {
 			ids = append(ids, id)
 		}
 	}
@@ -122,11 +123,12 @@ func (b *Bot) stopAnswer(ctx context.Context, who actor, turnID string) (string,
 	return "", nil
 }
 
-// stopThread stops what is being answered in a conversation.
+// stopThread stops what is being answered in a conversation, or with no ThreadTS
+// in a channel.
 func (b *Bot) stopThread(ctx context.Context, who actor, key storage.ConversationKey) (string, error) {
 	ids := b.live.in(key)
 	if len(ids) == 0 {
-		return "There is nothing to stop: I am not writing anything in this thread.", nil
+		return "There is nothing to stop: I am not writing anything here.", nil
 	}
 	var say string
 	for _, id := range ids {

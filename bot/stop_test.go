@@ -397,3 +397,20 @@ func TestStopOneOfSeveralThatWait(t *testing.T) {
 		w.noOpenTurns()
 	})
 }
+
+// In a direct message "stop" works beside the thread too: who writes there has no
+// thread in mind.
+func TestStopInADirectMessage(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+		m.Answer = slowAnswer
+	}, func(w *world) {
+		dm := w.slack.DM(ann)
+		ts := w.post(ann, dm, "", "count")
+		w.growing(dm, ts)
+		w.post(ann, dm, "", "stop")
+		time.Sleep(5 * time.Second)
+		if got := w.replies(dm, ts); !strings.HasSuffix(got[0].Markdown, "_Stopped._") {
+			t.Errorf("shown %q, told %q", brief(got), brief(w.slack.Ephemerals(ann, dm)))
+		}
+	})
+}
