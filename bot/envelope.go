@@ -61,6 +61,9 @@ type event struct {
 	// Of reaction_added.
 	Reaction string `json:"reaction"`
 	Item     item   `json:"item"`
+
+	// Of agent_session_stopped.
+	StreamingMessageTS []string `json:"streaming_message_ts"`
 }
 
 // edited says when a message was edited last.

@@ -176,9 +176,16 @@ func (b *Bot) handleSessionStopped(ctx context.Context, cb callback) error {
 		return nil
 	}
 	// Slack shows the button to whom the stream is for, and has stopped it already.
-	for _, id := range b.live.in(storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.ThreadTS}) {
-		b.log.Info("stopped", "turn", id, "user", e.UserID)
-		b.live.doom(id, stoppedError{userID: e.UserID})
+	// The event may come late, or twice, when the thread's next turn is answered.
+	for _, ts := range e.StreamingMessageTS {
+		turn, err := b.openTurnAt(ctx, e.ChannelID, ts)
+		if err != nil {
+			return b.storeError(err)
+		}
+		if turn != nil {
+			b.log.Info("stopped", "turn", turn.ID, "user", e.UserID)
+			b.live.doom(turn.ID, stoppedError{userID: e.UserID})
+		}
 	}
 	return nil
 }

@@ -414,3 +414,26 @@ func TestStopInADirectMessage(t *testing.T) {
 		}
 	})
 }
+
+// Slack's Stop button stops the stream under which it stands, and not what is
+// answered in the thread when the event comes again.
+func TestLateStopEvent(t *testing.T) {
+	inWorld(t, func(w *world, s *slacksim.Options, m *llmsim.Options) {
+		s.AgentView = true
+		m.Answer = slowAnswer
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin count")
+		first := w.growing(general, ts)
+		w.slack.DropAcks(1)
+		if err := w.slack.StopStreaming(ann, general, first.TS); err != nil {
+			t.Fatal(err)
+		}
+		w.wait("the note", func() bool { return strings.HasSuffix(w.replies(general, ts)[0].Markdown, "_Stopped._") })
+		w.post(ann, general, ts, "@bobbin count again")
+		w.settle()
+		got := w.replies(general, ts)
+		if len(got) != 2 || !isFinished(got[1]) {
+			t.Errorf("shown %q", brief(got))
+		}
+	})
+}
