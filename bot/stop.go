@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/bobbin-bot/bobbin/storage"
 )
@@ -156,6 +157,9 @@ func (b *Bot) handleReaction(ctx context.Context, cb callback) error {
 	if err != nil || turn == nil {
 		return b.storeError(err)
 	}
+	if fresh, err := b.firstDelivery(ctx, cb); err != nil || !fresh {
+		return err
+	}
 	who := actor{UserID: e.UserID, ChannelID: e.Item.ChannelID, Direct: strings.HasPrefix(e.Item.ChannelID, "D"), External: b.external(cb)}
 	say := string(b.o.Access.authorize(who))
 	if say == "" {
@@ -175,8 +179,11 @@ func (b *Bot) handleSessionStopped(ctx context.Context, cb callback) error {
 	if b.o.Access.authorize(who) != allowed {
 		return nil
 	}
+	if fresh, err := b.firstDelivery(ctx, cb); err != nil || !fresh {
+		return err
+	}
 	// Slack shows the button to whom the stream is for, and has stopped it already.
-	// The event may come late, or twice, when the thread's next turn is answered.
+	// The event may come late, when the thread's next turn is being answered.
 	for _, ts := range e.StreamingMessageTS {
 		turn, err := b.openTurnAt(ctx, e.ChannelID, ts)
 		if err != nil {
@@ -188,6 +195,13 @@ func (b *Bot) handleSessionStopped(ctx context.Context, cb callback) error {
 		}
 	}
 	return nil
+}
+
+// firstDelivery reports whether a stop is new. Delivered again, it would stop the
+// next answer to the same question.
+func (b *Bot) firstDelivery(ctx context.Context, cb callback) (bool, error) {
+	fresh, err := b.o.Store.Once(ctx, []storage.DedupeKey{{Kind: "event", Value: cb.EventID}}, time.Now())
+	return fresh, b.storeError(err)
 }
 
 // openTurnAt returns the unfinished turn whose question or reply is the message,

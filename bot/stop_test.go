@@ -437,3 +437,23 @@ func TestLateStopEvent(t *testing.T) {
 		}
 	})
 }
+
+// A stop that Slack delivers again does not stop the next answer to the question.
+func TestStopReactionComesAgain(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = slowAnswer }, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin count")
+		first := w.growing(general, ts)
+		w.slack.DropAcks(1000) // it comes again after 3 s and after a minute
+		if err := w.slack.React(ann, general, first.TS, "octagonal_sign"); err != nil {
+			t.Fatal(err)
+		}
+		w.wait("the note", func() bool { return strings.HasSuffix(w.replies(general, ts)[0].Markdown, "_Stopped._") })
+		time.Sleep(30 * time.Second)
+		w.slack.DropAcks(0)
+		w.press(ann, general, w.replies(general, ts)[0], "bobbin_regenerate")
+		w.settle()
+		if got := w.replies(general, ts); len(got) != 1 || !isFinished(got[0]) {
+			t.Errorf("shown: %q", brief(got))
+		}
+	})
+}
