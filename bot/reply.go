@@ -247,8 +247,11 @@ func (r *reply) writeStatus(ctx context.Context) {
 	if status == "" {
 		return
 	}
-	if err := r.b.setStatus(ctx, r.turn.Key, status); err == nil {
+	switch err := r.b.setStatus(ctx, r.turn.Key, status); {
+	case err == nil:
 		r.statusShown, r.shown = true, status
+	case errors.Is(err, errUnknown):
+		r.statusShown = true // perhaps
 	}
 }
 

@@ -295,3 +295,20 @@ func numbered(n int) string {
 	}
 	return b.String()
 }
+
+// A status that may have been set is taken away: an edit leaves it.
+func TestStatusWhoseAnswerIsLost(t *testing.T) {
+	inWorld(t, func(w *world, s *slacksim.Options, m *llmsim.Options) {
+		m.Answer = script("Yes.")
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin hello")
+		first := w.answered(general, ts, 1)
+		w.settle()
+		w.slack.Fault(slacksim.Fault{Method: methodSetStatus, LoseResponse: true, Times: 1})
+		w.press(ann, general, first, "bobbin_regenerate")
+		time.Sleep(20 * time.Second)
+		if s := w.slack.Status(general, ts); s != "" {
+			t.Errorf("status %q is left: %q", s, brief(w.replies(general, ts)))
+		}
+	})
+}
