@@ -297,7 +297,8 @@ func (r *reply) finish(ctx context.Context, text string, blocks ...slack.Block) 
 
 // mark is finish without the deletion: the text may yet grow again. A last
 // write that Slack refuses is tried without the blocks, and then as a new
-// message: the text matters more than where it stands.
+// message, after which the old one goes: the text matters more than where it
+// stands.
 func (r *reply) mark(ctx context.Context, text string, blocks ...slack.Block) error {
 	r.take()
 	err := r.write(ctx, text, true, blocks...)
@@ -311,8 +312,13 @@ func (r *reply) mark(ctx context.Context, text string, blocks ...slack.Block) er
 	}
 	if refusalCode(err) != "" && !fatal(err) && len(r.parts) > 0 {
 		r.b.log.Warn("last write refused, posting anew", "turn", r.turn.ID, "err", err)
-		*r.parts[len(r.parts)-1] = part{start: r.parts[len(r.parts)-1].start}
-		err = r.write(ctx, text, true)
+		p := r.parts[len(r.parts)-1]
+		old := *p
+		*p = part{start: old.start}
+		if err = r.write(ctx, text, true); err == nil && old.ts != "" {
+			r.spare = append(r.spare, &old)
+			err = r.saveParts(ctx)
+		}
 	}
 	return err
 }

@@ -312,3 +312,20 @@ func TestStatusWhoseAnswerIsLost(t *testing.T) {
 		}
 	})
 }
+
+// An answer whose message Slack lets nobody edit is posted anew, and stands once.
+func TestPostedAnew(t *testing.T) {
+	inWorld(t, func(w *world, s *slacksim.Options, m *llmsim.Options) {
+		w.options.Reply.Mode = bot.ReplyEdit
+		m.Answer = script(numbered(100))
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin hello")
+		w.growing(general, ts)
+		w.slack.Fault(slacksim.Fault{Method: methodUpdate, Error: "streaming_state_conflict"})
+		w.settle()
+		if got := w.replies(general, ts); len(got) != 1 || answerOf(got) != strings.TrimSpace(numbered(100)) {
+			t.Errorf("shown: %q; with a Stop button: %v", brief(got), hasButton(got[0], "Stop"))
+		}
+		w.noOpenTurns()
+	})
+}
