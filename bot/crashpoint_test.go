@@ -22,6 +22,12 @@ type crash struct {
 	after bool
 }
 
+func crashing(at int64, after bool) *crash {
+	c := &crash{after: after}
+	c.at.Store(at)
+	return c
+}
+
 var errCrash = errors.New("the process is dead")
 
 // alive counts a step and reports whether it may be carried out and whether
