@@ -336,8 +336,8 @@ func (r *reply) write(ctx context.Context, text string, final bool, blocks ...sl
 	}
 	for {
 		p := r.current(text)
-		s := section{number: r.number(p), start: p.start, end: len(text)}
-		room := s.room(text, r.limit)
+		s := section{number: r.number(p), limit: r.limit, start: p.start, end: len(text)}
+		room := s.room(text)
 		full := s.end-s.start > room
 		if full {
 			s.end = s.start + cutAt(text[s.start:], room, openFence(text[:s.start]))

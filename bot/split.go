@@ -23,6 +23,7 @@ func continued(number int) string { return fmt.Sprintf("_… continued, part %d_
 // section is what one message shows of an answer.
 type section struct {
 	number     int // place among the messages
+	limit      int // bytes that the message takes
 	start, end int // in the answer
 }
 
@@ -41,18 +42,18 @@ func (s section) prefix(text string) string {
 		return out + reopen(fence) + "\n"
 	}
 	if strings.HasSuffix(before, "\n") && !strings.HasPrefix(text[s.start:], "\n") {
-		if head := openTable(before); len(head) < partLimit/8 {
+		if head := openTable(before); len(head) < s.limit/8 {
 			return out + head
 		}
 	}
 	return out
 }
 
-// room is how many bytes of the answer a message of limit bytes takes from the
-// section's start on.
-func (s section) room(text string, limit int) int {
+// room is how many bytes of the answer the message takes from the section's
+// start on.
+func (s section) room(text string) int {
 	const closingFence = 100
-	return limit - len(s.prefix(text)) - len(goesOn) - closingFence
+	return s.limit - len(s.prefix(text)) - len(goesOn) - closingFence
 }
 
 // body is the message. With closed, a code block that is open at the section's

@@ -9,7 +9,7 @@ import (
 // sections cuts text into messages of limit bytes.
 func sections(text string, limit int) (out []section) {
 	for start := 0; start < len(text); {
-		s := section{number: len(out), start: start, end: len(text)}
+		s := section{number: len(out), limit: limit, start: start, end: len(text)}
 		if s.end-start > limit {
 			s.end = start + cutAt(text[start:], limit, openFence(text[:start]))
 		}
@@ -101,6 +101,7 @@ func TestSectionBody(t *testing.T) {
 		{"behind a table", table + "\nend", section{number: 1, start: 41, end: 44}, false, "_… continued, part 2_\n\nend"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			c.s.limit = partLimit
 			if got := c.s.body(c.text, true, c.more); got != c.want {
 				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
@@ -108,25 +109,30 @@ func TestSectionBody(t *testing.T) {
 	}
 }
 
-// No message of an answer is longer than Slack takes, its marks included.
+// No message of an answer is longer than Slack takes, its marks included, also
+// when Slack takes less than we thought.
 func TestSectionsFit(t *testing.T) {
 	row := "| " + strings.Repeat("cell ", 20) + "| b |\n"
+	wide := "| " + strings.Repeat("head ", 210) + "| b |\n"
 	for name, text := range map[string]string{
 		"words": strings.Repeat("word ", 8000),
 		"code":  "```go\n" + strings.Repeat("some(code)\n", 3000) + "```\n",
 		"table": row + "|---|---|\n" + strings.Repeat(row, 300),
+		"wide":  wide + "|---|---|\n" + strings.Repeat(row, 300),
 		"signs": strings.Repeat("好", 10_000),
 	} {
-		for start, number := 0, 0; start < len(text); number++ {
-			s := section{number: number, start: start, end: len(text)}
-			more := s.end-start > s.room(text, partLimit)
-			if more {
-				s.end = start + cutAt(text[start:], s.room(text, partLimit), openFence(text[:start]))
+		for _, limit := range []int{partLimit, partLimit / 8} {
+			for start, number := 0, 0; start < len(text); number++ {
+				s := section{number: number, limit: limit, start: start, end: len(text)}
+				more := s.end-s.start > s.room(text)
+				if more {
+					s.end = start + cutAt(text[start:], s.room(text), openFence(text[:start]))
+				}
+				if body := s.body(text, true, more); len(body) > limit {
+					t.Errorf("%s: message %d has %d bytes", name, number, len(body))
+				}
+				start = s.end
 			}
-			if body := s.body(text, true, more); len(body) > partLimit {
-				t.Errorf("%s: message %d has %d bytes", name, number, len(body))
-			}
-			start = s.end
 		}
 	}
 }
