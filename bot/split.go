@@ -149,8 +149,8 @@ func cutLine(text string, limit int) int {
 	case letter > 0:
 		return letter
 	}
-	for limit > 1 && !utf8.RuneStart(text[limit]) {
-		limit-- // a link longer than a message
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit-- // a link longer than a message, or no room for a character
 	}
 	return limit
 }

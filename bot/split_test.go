@@ -27,6 +27,7 @@ func FuzzSplit(f *testing.F) {
 	f.Add("~~~\n```\n~~~\n", uint8(4))
 	f.Add("[a](b) [cc](dd) `e e e` :smile: 👩‍💻🇩🇪👍🏽", uint8(9))
 	f.Add("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\nend", uint8(30))
+	f.Add("00\n\n0\n#00\n｣000000", uint8(7))
 	f.Fuzz(func(t *testing.T, text string, n uint8) {
 		if !utf8.ValidString(text) {
 			return
