@@ -2,6 +2,7 @@ package bot
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -61,7 +62,9 @@ func (s section) room(text string) int {
 func (s section) body(text string, closed, more bool) string {
 	prefix := s.prefix(text)
 	body := text[s.start:s.end]
-	if s.start > 0 {
+	if fence := openFence(text[:s.start]); fence != "" {
+		body = prefix + outdent(body, fence)
+	} else if s.start > 0 {
 		body = prefix + strings.TrimLeft(body, "\n")
 	}
 	if closed {
@@ -69,7 +72,7 @@ func (s section) body(text string, closed, more bool) string {
 			if !strings.HasSuffix(body, "\n") {
 				body += "\n"
 			}
-			body += fenceMarker(fence)
+			body += closing(fence)
 		}
 	}
 	if more {
@@ -96,7 +99,7 @@ func cutAt(text string, limit int, fence string) int {
 		at += len(l)
 		next := text[at:]
 		trimmed := strings.TrimSpace(l)
-		fence = fenceAfter(fence, trimmed)
+		fence = fenceAfter(fence, l)
 		switch {
 		case at < limit/2:
 		case strings.HasPrefix(trimmed, "#"), trimmed == "" && strings.HasPrefix(previous, "#"):
@@ -186,27 +189,39 @@ func cluster(text string) int {
 
 func isFlag(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
 
-// openFence returns the line that opened the code block in which text ends, or
-// "" if it ends outside of one.
+// openFence returns the line that opened the code block in which text ends, with
+// its indentation, or "" if text ends outside of one.
 func openFence(text string) string {
 	open := ""
 	for line := range strings.Lines(text) {
-		open = fenceAfter(open, strings.TrimSpace(line))
+		open = fenceAfter(open, line)
 	}
 	return open
 }
 
+// listMarkers may stand in front of a fence. So may a quotation's, but the code
+// block ends with the quotation, and needs no other end in a message.
+var listMarkers = regexp.MustCompile(`^[ \t]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*`)
+
 // fenceAfter returns the fence that is open after a line if open was before it.
 func fenceAfter(open, line string) string {
-	marker := fenceMarker(line)
+	if !strings.Contains(line, "```") && !strings.Contains(line, "~~~") {
+		return open
+	}
+	line = strings.TrimRight(line, " \t\r\n")
+	content := strings.TrimLeft(line, " \t")
+	if open == "" {
+		content = line[len(listMarkers.FindString(line)):]
+	}
+	marker := fenceMarker(content)
 	switch {
 	case marker == "":
-	case open == "" && marker[0] == '`' && strings.Contains(line[len(marker):], "`"):
+	case open == "" && marker[0] == '`' && strings.Contains(content[len(marker):], "`"):
 		// Code within a line: a fence has no backticks behind it
 		// (spec.commonmark.org, fenced code blocks).
 	case open == "":
-		return line
-	case strings.HasPrefix(marker, fenceMarker(open)) && marker == line:
+		return strings.Repeat(" ", len(line)-len(content)) + content
+	case strings.HasPrefix(marker, fenceMarker(strings.TrimLeft(open, " "))) && marker == content:
 		return ""
 	}
 	return open
@@ -215,12 +230,40 @@ func fenceAfter(open, line string) string {
 // reopen is the line that goes on with the code block fence opened. What follows
 // the language is left out: it may be as long as a message.
 func reopen(fence string) string {
+	fence = strings.TrimLeft(fence, " ")
 	marker := fenceMarker(fence)
 	language, _, _ := strings.Cut(strings.TrimSpace(fence[len(marker):]), " ")
 	if len(language) > 30 {
 		language = ""
 	}
 	return marker + language
+}
+
+// closing is the line that ends the code block fence opened. In a list it is
+// indented like the block: on the left it would end the list, and open another.
+func closing(fence string) string {
+	content := strings.TrimLeft(fence, " ")
+	return fence[:len(fence)-len(content)] + fenceMarker(content)
+}
+
+// outdent takes fence's indentation from the rest of the block it opened, which
+// is reopened without: four spaces in front of its end, and it were none.
+func outdent(text, fence string) string {
+	indent := len(fence) - len(strings.TrimLeft(fence, " "))
+	if indent == 0 {
+		return text
+	}
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		if fence != "" {
+			fence = fenceAfter(fence, line)
+			for n := 0; n < indent && strings.HasPrefix(line, " "); n++ {
+				line = line[1:]
+			}
+		}
+		out.WriteString(line)
+	}
+	return out.String()
 }
 
 // fenceMarker returns the run of at least three backticks or tildes that line

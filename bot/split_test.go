@@ -28,6 +28,7 @@ func FuzzSplit(f *testing.F) {
 	f.Add("[a](b) [cc](dd) `e e e` :smile: 👩‍💻🇩🇪👍🏽", uint8(9))
 	f.Add("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\nend", uint8(30))
 	f.Add("00\n\n0\n#00\n｣000000", uint8(7))
+	f.Add("- ```\n  a\n  ```\n1. ~~~\n   ```\n   ~~~", uint8(9))
 	f.Fuzz(func(t *testing.T, text string, n uint8) {
 		if !utf8.ValidString(text) {
 			return
@@ -98,6 +99,10 @@ func TestSectionBody(t *testing.T) {
 		{"the second of two", "one\n\ntwo", section{number: 1, start: 5, end: 8}, false, "_… continued, part 2_\n\ntwo"},
 		{"code, first", code, section{end: 17}, true, "```go file\none()\n```" + goesOn},
 		{"code, second", code, section{number: 1, start: 17, end: len(code)}, false, "_… continued, part 2_\n\n```go\ntwo()\n```\nend"},
+		{"a blank line of code", "```py\none\n\ntwo\n```", section{number: 1, start: 10, end: 18}, false, "_… continued, part 2_\n\n```py\n\ntwo\n```"},
+		{"code of a list item", "1. ```sh\n   one\n   ```\nend", section{end: 26}, false, "1. ```sh\n   one\n   ```\nend"},
+		{"code of a list item, first", "1. ```sh\n   one\n   two\n   ```", section{end: 16}, true, "1. ```sh\n   one\n   ```" + goesOn},
+		{"code of a deep list item, second", "    - ```sh\n      one\n        two\n      ```\n      end", section{number: 1, start: 22, end: 53}, false, "_… continued, part 2_\n\n```sh\n  two\n```\n      end"},
 		{"table, second", table, section{number: 1, start: 30, end: 40}, false, "_… continued, part 2_\n\n" + table[:20] + table[30:]},
 		{"behind a table", table + "\nend", section{number: 1, start: 41, end: 44}, false, "_… continued, part 2_\n\nend"},
 	} {

@@ -29,7 +29,7 @@ func tablesAsCode(text string) string {
 			i--
 			continue
 		}
-		fence = fenceAfter(fence, strings.TrimSpace(lines[i]))
+		fence = fenceAfter(fence, lines[i])
 		out.WriteString(lines[i])
 	}
 	return out.String()

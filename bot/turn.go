@@ -367,7 +367,7 @@ func withNote(text, note string) string {
 		return note
 	}
 	if fence := openFence(text); fence != "" {
-		text += "\n" + fenceMarker(fence)
+		text += "\n" + closing(fence)
 	}
 	return text + "\n\n" + note
 }
