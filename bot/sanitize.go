@@ -31,8 +31,9 @@ const standIn = "ˋ"
 // for a shorter one.
 func sanitize(text string, end bool, hosts linkHosts) string {
 	if !end {
-		text = wholeRunes(text)
+		text = strings.TrimSuffix(wholeRunes(text), "\r") // perhaps half of a line break
 	}
+	text = lineBreaks.Replace(text)
 	s := sanitizer{text: text, end: end, hosts: hosts}
 	s.out.Grow(len(text) + len(text)/16)
 	for s.at < len(text) && !s.held {
@@ -44,6 +45,9 @@ func sanitize(text string, end bool, hosts linkHosts) string {
 	}
 	return s.out.String()
 }
+
+// lineBreaks makes all line breaks that Markdown knows the one we look for.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // wholeRunes cuts the beginning of a character off the end of text.
 func wholeRunes(text string) string {

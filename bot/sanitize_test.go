@@ -18,6 +18,7 @@ func TestSanitize(t *testing.T) {
 	const j = wordJoiner
 	for _, c := range []struct{ in, want string }{
 		{"plain", "plain"},
+		{"one\r\ntwo\rthree", "one\ntwo\nthree"},
 
 		// Mentions, in text and in code.
 		{"<!channel> <!here>", "<" + j + "!channel> <" + j + "!here>"},
@@ -47,6 +48,7 @@ func TestSanitize(t *testing.T) {
 		{"[x](https://ok.example.evil.example)", "x (`https://ok.example.evil.example`)"},
 		{"[x](https://docs.example/)", "x (`https://docs.example/`)"}, // *. is what is below it
 		{"[x](https://ok.example/?to=https://evil.example)", "x (`https://ok.example/?to=https://evil.example`)"},
+		{"a ```\r\r[x](https://evil.example) ```", "a ˋˋˋ\n\nx (`https://evil.example`) ˋˋˋ"}, // no code: a line ends at \r too
 		{"[x](javascript:alert(1))", "x (`javascript:alert(1)`)"},
 		{"[x](//evil.example/y)", "x (`//evil.example/y`)"},
 		{"[part](#part)", "part"},
