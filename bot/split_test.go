@@ -176,6 +176,20 @@ func TestSettled(t *testing.T) {
 	}
 }
 
+// A table ends with its last row, whatever follows.
+func TestTableEnds(t *testing.T) {
+	const table = "| a | b |\n|---|---|\n| 1 | 2 |\n"
+	for text, want := range map[string]bool{
+		table: true, table + "| 3 | 4 |\n": true, "Text\n" + table: true,
+		table + "\nText\n": false, table + " \nText\n": false, table + "## Heading\nText\n": false, table + "- item\n": false,
+		"```\n" + table + "```\nText\n": false,
+	} {
+		if inTable(text) != want {
+			t.Errorf("%q ends in a table: %v", text, !want)
+		}
+	}
+}
+
 func TestTablesAsCode(t *testing.T) {
 	for in, want := range map[string]string{
 		"a\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\nb": "a\n\n```\n| x | y |\n|---|---|\n| 1 | 2 |\n```\n\nb",

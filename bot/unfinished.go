@@ -55,18 +55,23 @@ func tableHead(text string) int {
 func inTable(text string) bool { return openTable(text) != "" }
 
 // openTable returns the first two lines, head and delimiters, of the table in
-// which text ends, or "". text ends with a line break.
+// which text ends, or "". text ends with a line break. A line without a bar ends
+// a table, though a renderer may take it for a row of one cell.
 func openTable(text string) string {
 	if i := strings.LastIndex(text, "\n\n"); i >= 0 {
 		text = text[i+2:]
 	}
-	lines := strings.SplitAfter(text, "\n")
-	for i := 1; i < len(lines); i++ {
-		if isTableHead(lines[i-1], lines[i]) {
-			return lines[i-1] + lines[i]
+	table, above := "", ""
+	for line := range strings.Lines(text) {
+		switch {
+		case !strings.Contains(line, "|"):
+			table = ""
+		case table == "" && isTableHead(above, line):
+			table = above + line
 		}
+		above = line
 	}
-	return ""
+	return table
 }
 
 // unclosed returns where in line an emphasis begins that has no end, or the
