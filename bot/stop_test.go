@@ -8,6 +8,8 @@ import (
 	"github.com/bobbin-bot/bobbin/bot"
 	"github.com/bobbin-bot/bobbin/bot/slacksim"
 	"github.com/bobbin-bot/bobbin/llm/llmsim"
+	"github.com/bobbin-bot/bobbin/storage"
+	"github.com/bobbin-bot/bobbin/storage/boltstore"
 )
 
 // hasButton reports whether a button with the label stands under the message.
@@ -455,5 +457,40 @@ func TestStopReactionComesAgain(t *testing.T) {
 		if got := w.replies(general, ts); len(got) != 1 || !isFinished(got[0]) {
 			t.Errorf("shown: %q", brief(got))
 		}
+	})
+}
+
+// A second answer that is given up after too many crashes leaves the first in
+// place.
+func TestRegenerateGivenUp(t *testing.T) {
+	inWorld(t, func(_ *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = script("First answer.") }, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin hello")
+		w.answered(general, ts, 1)
+		id := w.turnOf(ts).ID
+		w.halt()
+		ctx := w.t.Context()
+		store, err := boltstore.Open(w.path, boltstore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		turn, _, err := store.Reopen(ctx, storage.Reopening{TurnID: id, At: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease, err := store.Acquire(ctx, turn.Key, "the process that was killed", time.Now(), time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Advance(ctx, lease, storage.Change{TurnID: id, From: turn.State, To: turn.State, Attempt: 3}); err != nil {
+			t.Fatal(err)
+		}
+		store.Close()
+		w.start()
+		w.settle()
+		got := w.replies(general, ts)
+		if len(got) != 1 || !strings.HasPrefix(got[0].Markdown, "First answer.\n\n⚠️ I was interrupted") || !hasButton(got[0], "Try again") {
+			t.Errorf("shown: %q", brief(got))
+		}
+		w.noOpenTurns()
 	})
 }

@@ -374,8 +374,11 @@ func withNote(text, note string) string {
 
 // interrupt gives up a turn that was tried too often, and says so.
 func (b *Bot) interrupt(ctx context.Context, r *reply) error {
-	text := "⚠️ I was interrupted each time I tried to answer this."
-	text = withNote(trimEnd(r.turn.Answer), text)
+	partial, err := b.partial(ctx, r.turn, answer{text: r.turn.Answer})
+	if err != nil {
+		return err
+	}
+	text := withNote(partial, "⚠️ I was interrupted each time I tried to answer this.")
 	b.log.Error("turn given up after too many attempts", "turn", r.turn.ID, "attempts", r.turn.Attempt-1)
 	if err := r.finish(ctx, text, retryBlocks(r.turn)...); err != nil {
 		b.log.Error("interrupted reply not marked", "turn", r.turn.ID, "err", err)
