@@ -16,7 +16,13 @@ func (b *Bot) detailsText(turn storage.Turn) string {
 	for _, c := range turn.Calls {
 		lines = append(lines, "• "+callText(c))
 	}
-	if len(turn.Calls) == 0 {
+	switch {
+	case len(turn.Calls) > 0:
+	case turn.State == storage.StateFinal, turn.State == storage.StateDone: // from before calls were kept
+		lines = append(lines, "I have kept no record of what it took.")
+	case !turn.State.Terminal():
+		lines = append(lines, "I am still writing this answer.")
+	default:
 		lines = append(lines, "No model has answered this.")
 	}
 	if len(turn.Calls) > 1 {

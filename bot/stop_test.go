@@ -494,3 +494,25 @@ func TestRegenerateGivenUp(t *testing.T) {
 		w.noOpenTurns()
 	})
 }
+
+// Details do not claim what is not known: of an answer from before calls were
+// kept, and of one that is being written.
+func TestDetailsUnknown(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = slowAnswer }, func(w *world) {
+		w.halt()
+		ts := w.post(ann, general, "", "@bobbin count")
+		w.crashed(ts, storage.StateFinal, "message", true)
+		w.start()
+		reply := w.answered(general, ts, 1)
+		for i, want := range []string{"I have kept no record of what it took.", "I am still writing this answer."} {
+			w.press(ann, general, reply, "bobbin_details")
+			w.wait("the details", func() bool { return len(w.slack.Ephemerals(ann, general)) == i+1 })
+			if got := w.slack.Ephemerals(ann, general)[i].Text; !strings.Contains(got, want) || strings.Contains(got, "No model") {
+				t.Errorf("details %q, want %q", got, want)
+			}
+			if i == 0 {
+				w.press(ann, general, reply, "bobbin_regenerate")
+			}
+		}
+	})
+}
