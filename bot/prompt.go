@@ -98,11 +98,12 @@ func buildPrompt(in promptInput) prompt {
 	return p
 }
 
-// before returns the messages that were said before the turn's question. A
-// turn that is answered again has it in the history, and perhaps later ones.
+// before returns the messages that were said before the turn's question. If it
+// is answered again the history has later ones, and the question itself unless
+// nothing came of it the first time.
 func before(history []storage.Message, turn storage.Turn) []storage.Message {
 	for i, m := range history {
-		if m.TurnID == turn.ID && m.Role == storage.RoleUser && m.TS == turn.TS {
+		if m.Role == storage.RoleUser && m.TS >= turn.TS {
 			return history[:i]
 		}
 	}

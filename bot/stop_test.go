@@ -516,3 +516,22 @@ func TestDetailsUnknown(t *testing.T) {
 		}
 	})
 }
+
+// A question whose answer was stopped, and after which others were asked, is
+// answered again from what had been said before it.
+func TestRegenerateAfterLaterQuestions(t *testing.T) {
+	inWorld(t, func(_ *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = slowAnswer }, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin count")
+		w.growing(general, ts)
+		w.post(ann, general, ts, "@bobbin stop")
+		w.wait("the note", func() bool { return strings.HasSuffix(w.replies(general, ts)[0].Markdown, "_Stopped._") })
+		w.post(ann, general, ts, "@bobbin more")
+		w.answered(general, ts, 1)
+		w.press(ann, general, w.replies(general, ts)[0], "bobbin_regenerate")
+		w.answered(general, ts, 2)
+		requests := w.model.Requests()
+		if got := requests[len(requests)-1].Messages; len(got) != 2 || !strings.HasSuffix(got[1].Content, ": count") {
+			t.Errorf("asked with %+v, want the question alone", got)
+		}
+	})
+}
