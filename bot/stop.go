@@ -128,6 +128,15 @@ func (b *Bot) stopAnswer(ctx context.Context, who actor, turnID string) (string,
 // in a channel.
 func (b *Bot) stopThread(ctx context.Context, who actor, key storage.ConversationKey) (string, error) {
 	ids := b.live.in(key)
+	if len(ids) == 0 { // perhaps one that is taken up after a start or an outage
+		open, err := b.o.Store.Open(ctx, key)
+		if err != nil {
+			return "", b.storeError(fmt.Errorf("read open turns: %w", err))
+		}
+		for _, turn := range open {
+			ids = append(ids, turn.ID)
+		}
+	}
 	if len(ids) == 0 {
 		return "There is nothing to stop: I am not writing anything here.", nil
 	}

@@ -414,6 +414,8 @@ func TestStopInADirectMessage(t *testing.T) {
 		if got := w.replies(dm, ts); !strings.HasSuffix(got[0].Markdown, "_Stopped._") {
 			t.Errorf("shown %q, told %q", brief(got), brief(w.slack.Ephemerals(ann, dm)))
 		}
+		w.post(ann, dm, "", "stop")
+		w.wait("an answer", func() bool { return len(w.slack.Ephemerals(ann, dm)) == 1 })
 	})
 }
 
@@ -533,5 +535,22 @@ func TestRegenerateAfterLaterQuestions(t *testing.T) {
 		if got := requests[len(requests)-1].Messages; len(got) != 2 || !strings.HasSuffix(got[1].Content, ": count") {
 			t.Errorf("asked with %+v, want the question alone", got)
 		}
+	})
+}
+
+// A stop is heard while the bot, just started, looks for what it had posted.
+func TestStopDuringRecovery(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.halt()
+		ts := w.post(ann, general, "", "@bobbin hello")
+		w.crashed(ts, storage.StatePosting, "", false)
+		w.start()
+		time.Sleep(2 * time.Second)
+		w.post(ann, general, ts, "@bobbin stop")
+		w.settle()
+		if got := w.replies(general, ts); len(got) != 1 || got[0].Markdown != "_Stopped._" {
+			t.Errorf("shown: %q; told: %q", brief(got), brief(w.slack.Ephemerals(ann, general)))
+		}
+		w.noOpenTurns()
 	})
 }
