@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -538,6 +539,39 @@ func TestRegenerateAfterLaterQuestions(t *testing.T) {
 	})
 }
 
+// An answer is given again while a later one is written and more questions wait:
+// each turn in its order, and the questions that wait are still joined.
+func TestRegenerateWhileOthersRun(t *testing.T) {
+	for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
+		t.Run(mode, func(t *testing.T) {
+			inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+				w.options.Reply.Mode = mode
+				m.Answer = func(r llmsim.Request) llmsim.Script {
+					return llmsim.Script{Text: "Yes to " + r.Messages[len(r.Messages)-1].Content + strings.Repeat(" and so on", 50), Gap: 50 * time.Millisecond, FirstToken: time.Second}
+				}
+			}, func(w *world) {
+				ts := w.post(ann, general, "", "@bobbin one")
+				first := w.answered(general, ts, 1)
+				w.post(ann, general, ts, "@bobbin two")
+				w.wait("two", func() bool { return len(w.replies(general, ts)) == 2 })
+				w.post(ann, general, ts, "@bobbin three")
+				w.press(ann, general, first, "bobbin_regenerate")
+				w.press(ann, general, first, "bobbin_regenerate")
+				w.post(ann, general, ts, "@bobbin four")
+				w.settle()
+				got := w.replies(general, ts)
+				if n := len(w.model.Requests()); n != 4 || len(got) != 3 || !isFinished(got[0]) || !isFinished(got[1]) || !isFinished(got[2]) {
+					t.Errorf("%d requests; shown: %q", n, brief(got))
+				}
+				if told := w.slack.Ephemerals(ann, general); len(told) != 1 || !strings.Contains(told[0].Text, "still writing") {
+					t.Errorf("the second click was answered with %q", brief(told))
+				}
+				w.noOpenTurns()
+			})
+		})
+	}
+}
+
 // A stop is heard while the bot, just started, looks for what it had posted.
 func TestStopDuringRecovery(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
@@ -553,4 +587,92 @@ func TestStopDuringRecovery(t *testing.T) {
 		}
 		w.noOpenTurns()
 	})
+}
+
+// A long answer is stopped by a reaction to its second message, and is answered
+// again in both.
+func TestStopAtTheSecondMessage(t *testing.T) {
+	for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
+		t.Run(mode, func(t *testing.T) {
+			inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+				w.options.Reply.Mode = mode
+				m.Answer = func(llmsim.Request) llmsim.Script {
+					return llmsim.Script{Text: numbered(2000), Gap: 20 * time.Millisecond}
+				}
+			}, func(w *world) {
+				ts := w.post(ann, general, "", "@bobbin count")
+				w.wait("the second message", func() bool { return len(w.replies(general, ts)) == 2 })
+				time.Sleep(2 * time.Second)
+				half := w.replies(general, ts)
+				if err := w.slack.React(ann, general, half[1].TS, "octagonal_sign"); err != nil {
+					t.Fatal(err)
+				}
+				w.wait("the note", func() bool { return strings.HasSuffix(w.replies(general, ts)[1].Markdown, "_Stopped._") })
+				time.Sleep(5 * time.Second)
+				w.press(ann, general, w.replies(general, ts)[1], "bobbin_regenerate")
+				w.answered(general, ts, 1)
+				w.settle()
+				got := w.replies(general, ts)
+				if answerOf(got) != strings.TrimSpace(numbered(2000)) || got[0].TS != half[0].TS || got[1].TS != half[1].TS {
+					t.Errorf("shown: %q", brief(got))
+				}
+				w.noOpenTurns()
+			})
+		})
+	}
+}
+
+// Stops and second tries at any moment of an answer, while Slack refuses and
+// loses calls and the first model fails: each message ends as a whole answer or
+// with the note, and nothing is left open.
+func TestStopsInAStorm(t *testing.T) {
+	for seed := range 12 {
+		mode := []string{bot.ReplyAuto, bot.ReplyEdit}[seed%2]
+		t.Run(fmt.Sprintf("%s/%d", mode, seed), func(t *testing.T) {
+			words := []int{200, 1600}[seed/2%2]
+			inWorld(t, func(w *world, so *slacksim.Options, m *llmsim.Options) {
+				so.Seed = uint64(seed + 1)
+				w.options.Reply.Mode = mode
+				m.Answer = func(r llmsim.Request) llmsim.Script {
+					return llmsim.Script{Text: numbered(words), Gap: 20 * time.Millisecond, FirstToken: time.Second}
+				}
+			}, func(w *world) {
+				storm(w.slack)
+				if seed%3 == 0 { // the first model breaks off, the other starts over
+					for range 4 {
+						w.model.Enqueue(llmsim.Script{Text: "First: " + numbered(words), Gap: 20 * time.Millisecond,
+							Fault: llmsim.Fault{Kind: llmsim.Cut, After: 60}})
+						w.relay.Enqueue(llmsim.Script{Text: numbered(words), Gap: 20 * time.Millisecond, FirstToken: 2 * time.Second})
+					}
+				}
+				ts := w.post(ann, general, "", "@bobbin count")
+				for round := range 4 {
+					time.Sleep(time.Duration(seed+1) * 700 * time.Millisecond)
+					if round%2 == 0 {
+						w.post(ann, general, ts, "@bobbin stop")
+					}
+					time.Sleep(time.Duration(seed%5) * time.Second)
+					if all := w.replies(general, ts); len(all) > 0 {
+						w.slack.Click(ann, general, all[len(all)-1].TS, "bobbin_regenerate", "")
+					}
+				}
+				w.settle()
+				w.slack.ClearFaults()
+				w.settle()
+				got := w.replies(general, ts)
+				for _, m := range got {
+					if m.StreamingState == "in_progress" || hasButton(m, "Stop") {
+						t.Errorf("not closed: %q", brief(got))
+					}
+				}
+				text, whole := answerOf(got), strings.TrimSpace(numbered(words))
+				partial, stopped := strings.CutSuffix(text, "_Stopped._")
+				partial = strings.TrimPrefix(strings.TrimSpace(partial), "First: ")
+				if stopped && !strings.HasPrefix(whole, partial) || !stopped && text != whole {
+					t.Errorf("shown: %q\n%s", brief(got), w.logs)
+				}
+				w.noOpenTurns()
+			})
+		})
+	}
 }
