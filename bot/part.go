@@ -138,6 +138,10 @@ func (r *reply) edit(ctx context.Context, p *part, w write) error {
 		r.reposted = true
 		p.ts, p.sent = "", ""
 		return r.open(ctx, p, w)
+	case "streaming_state_conflict":
+		// What refused to end was an open stream: it is ended again before the
+		// next try. Unfinished text is not worth the calls.
+		p.stream, p.sent = w.final, ""
 	}
 	if err == nil {
 		p.sent = w.body

@@ -36,6 +36,7 @@ func TestSlackFaults(t *testing.T) {
 		{"the answer to an edit is lost", bot.ReplyEdit, []slacksim.Fault{slacksim.Fault{Method: methodUpdate, LoseResponse: true, Every: 2}}},
 		{"the stream is closed by Slack", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, Error: "message_not_in_streaming_state", Times: 1}}},
 		{"the stream is full", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, Error: "msg_too_long", Times: 1}}},
+		{"the stream is full, and cannot be ended at once", bot.ReplyAuto, []slacksim.Fault{{Method: methodAppend, Error: "msg_too_long", Times: 1}, {Method: methodStop, Error: "msg_too_long", Times: 1}}},
 		{"the stream has another mode", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodAppend, Error: "streaming_mode_mismatch", Times: 1}}},
 		{"streams need a recipient", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodStart, Error: "missing_recipient_user_id"}}},
 		{"the status cannot be set", bot.ReplyAuto, []slacksim.Fault{slacksim.Fault{Method: methodSetStatus, Error: "missing_scope"}}},
