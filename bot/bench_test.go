@@ -2,7 +2,9 @@ package bot_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -13,20 +15,25 @@ import (
 
 	"github.com/bobbin-bot/bobbin/bot"
 	"github.com/bobbin-bot/bobbin/bot/slacksim"
+	"github.com/bobbin-bot/bobbin/llm"
 	"github.com/bobbin-bot/bobbin/llm/llmsim"
 	"github.com/bobbin-bot/bobbin/llm/openai"
 	"github.com/bobbin-bot/bobbin/storage/boltstore"
 )
 
-// bench is a bot in real time: loopback sockets, a bolt file that is synced.
+// bench is a workspace and a model in real time, on loopback sockets.
 type bench struct {
 	slack *slacksim.Workspace
 	model *llmsim.Server
+	site  site
 }
 
-func newBench(b *testing.B, answer func(llmsim.Request) llmsim.Script) *bench {
+// site is where a bot finds its servers, and the bolt file of its own.
+type site struct{ Slack, Model, File string }
+
+func newSims(b *testing.B, o slacksim.Options, answer func(llmsim.Request) llmsim.Script) *bench {
 	b.Helper()
-	s := &bench{slack: slacksim.New(slacksim.Options{NoLimits: true}), model: llmsim.New(llmsim.Options{Answer: answer})}
+	s := &bench{slack: slacksim.New(o), model: llmsim.New(llmsim.Options{Answer: answer})}
 	listen := func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -38,40 +45,63 @@ func newBench(b *testing.B, answer func(llmsim.Request) llmsim.Script) *bench {
 	server := &http.Server{Handler: s.slack}
 	var wg sync.WaitGroup
 	wg.Go(func() { server.Serve(l) })
-	provider, err := openai.New(openai.Options{BaseURL: s.model.Start(listen()), APIKey: "k", Model: llmsim.DefaultModel})
-	if err != nil {
-		b.Fatal(err)
-	}
-	store, err := boltstore.Open(filepath.Join(b.TempDir(), "bobbin.db"), boltstore.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	bobbin, err := bot.New(bot.Options{Provider: provider, Store: store, Slack: bot.SlackOptions{
-		BotToken: "xoxb-sim", AppToken: "xapp-sim", APIURL: "http://" + l.Addr().String() + "/api/"}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(b.Context())
-	wg.Go(func() {
-		if err := bobbin.Run(ctx); err != nil {
-			b.Error(err)
-		}
-	})
-	s.wait(b, func() bool { return s.slack.Sockets() > 0 })
+	s.site = site{"http://" + l.Addr().String() + "/api/", s.model.Start(listen()), filepath.Join(b.TempDir(), "bobbin.db")}
 	b.Cleanup(func() {
-		cancel()
 		s.slack.Close()
 		server.Close()
 		wg.Wait()
 		s.model.Close()
-		store.Close()
 	})
+	return s
+}
+
+// serve runs a bot as the program does, with every policy around its provider and a
+// file that is synced, until ctx ends.
+func (s site) serve(ctx context.Context, log *slog.Logger) error {
+	adapter, err := openai.New(openai.Options{BaseURL: s.Model, APIKey: "k", Model: llmsim.DefaultModel})
+	if err != nil {
+		return err
+	}
+	provider := llm.Breaker(llm.Retry(llm.Throttle(adapter, llm.ThrottleOptions{}), llm.RetryOptions{Max: 3}), llm.BreakerOptions{})
+	store, err := boltstore.Open(s.File, boltstore.Options{})
+	if err != nil {
+		return err
+	}
+	bobbin, err := bot.New(bot.Options{Store: store, Logger: log, Provider: llm.Fallback([]llm.Provider{provider}, llm.FallbackOptions{}),
+		Slack: bot.SlackOptions{BotToken: "xoxb-sim", AppToken: "xapp-sim", APIURL: s.Slack}})
+	if err == nil {
+		err = bobbin.Run(ctx)
+	}
+	return errors.Join(err, store.Close())
+}
+
+// newBench is a bot between them in the same process.
+func newBench(b *testing.B, answer func(llmsim.Request) llmsim.Script) *bench {
+	b.Helper()
+	s := newSims(b, slacksim.Options{NoLimits: true}, answer)
+	ctx, cancel := context.WithCancel(b.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := s.site.serve(ctx, nil); err != nil {
+			b.Error(err)
+		}
+	})
+	b.Cleanup(func() {
+		cancel()
+		wg.Wait()
+	})
+	s.wait(b, func() bool { return s.slack.Sockets() > 0 })
 	return s
 }
 
 func (s *bench) wait(b *testing.B, ok func() bool) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	s.waitFor(b, time.Minute, ok)
+}
+
+func (s *bench) waitFor(b *testing.B, patience time.Duration, ok func() bool) {
+	b.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := s.slack.Wait(ctx, ok); err != nil {
 		b.Fatal("waited in vain: ", err)
