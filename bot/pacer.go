@@ -87,10 +87,13 @@ const (
 
 	// Text may be written at freshRate × what is free of the minute, a second,
 	// while nothing of it is spent; emptying it makes it slower by e^-spendDecay.
-	// With these, half of the minute is spent when a crowd has written for ten
-	// seconds, and all of it when one reply has written for sixty.
-	freshRate  = 0.156
-	spendDecay = 3.48
+	// With these a crowd has spent two fifths of the minute after ten seconds, and
+	// answers that last for minutes use four fifths of it.
+	freshRate  = 0.0745
+	spendDecay = 2.5
+	// soonFree is how soon a call must leave the window for not being counted as
+	// spent: who saves for what will be there in a moment writes too seldom.
+	soonFree = 20 * time.Second
 
 	// Posting: one message a second and channel, with short bursts.
 	postBurst = 3
@@ -209,9 +212,17 @@ func (m *methodBudget) blocked(now time.Time, c call) time.Duration {
 		return m.nextRoom(now, 1-room)
 	}
 	if c.rank == rankMore {
-		return m.lastMore.Add(m.gap(used, budget-m.reserved)).Sub(now)
+		return m.lastMore.Add(m.gap(used-m.leaving(now), budget-m.reserved)).Sub(now)
 	}
 	return 0
+}
+
+// leaving counts the calls that will soon have left the window.
+func (m *methodBudget) leaving(now time.Time) (n int) {
+	for n < len(m.calls) && now.Sub(m.calls[n]) >= pacerWindow-soonFree {
+		n++
+	}
+	return n
 }
 
 // gap is the time between two writes of text that can wait.

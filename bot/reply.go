@@ -152,8 +152,9 @@ func (r *reply) run(ctx context.Context) {
 		select {
 		case <-r.kick:
 		case <-refresh.C:
-			if r.shown != "" {
-				r.say(r.shown)
+			if status := r.shown; status != "" {
+				r.shown = "" // it is to be set again
+				r.say(status)
 			}
 			continue
 		case <-r.stopped:
@@ -244,7 +245,7 @@ func (r *reply) writeStatus(ctx context.Context) {
 		r.clearStatus(ctx)
 		return
 	}
-	if status == "" {
+	if status == "" || status == r.shown {
 		return
 	}
 	switch err := r.b.setStatus(ctx, r.turn.Key, status); {

@@ -44,7 +44,7 @@ var (
 // attempt makes a call once if there is room for it, or if its seat has waited
 // for the room. Its error is errNotNow, errUnknown (wrapped), or Slack's refusal.
 func (b *Bot) attempt(ctx context.Context, c call, do func(context.Context) error) error {
-	if !c.seat.use(c.method) && !b.pacer.try(c.method) {
+	if !c.seat.use(c.method) && (ctx.Err() != nil || !b.pacer.try(c.method)) {
 		return errNotNow
 	}
 	err := b.once(ctx, c.method, do)
@@ -92,7 +92,7 @@ func (b *Bot) repeat(ctx context.Context, c call, do func(context.Context) error
 // not broken off when ctx ends, because its outcome would be unknown too.
 func (b *Bot) once(ctx context.Context, method string, do func(context.Context) error) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return errors.Join(errNotNow, context.Cause(ctx))
 	}
 	if method != methodReplies && method != methodHistory && method != methodUserInfo {
 		ctx = context.WithoutCancel(ctx)

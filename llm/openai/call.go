@@ -100,7 +100,12 @@ func (c *call) run(ctx context.Context, yield func(llm.Delta, error) bool) bool 
 		return true
 	}
 	dec := newDecoder(res.Body)
+	c.p.streams.Add(1)
+	defer c.p.streams.Add(-1)
 	for {
+		if c.started && !c.finished && dec.r.Buffered() == 0 && !dec.ahead {
+			c.p.fallIn(ctx)
+		}
 		ev, err := dec.next()
 		if err != nil {
 			c.err = err

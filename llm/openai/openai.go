@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/openai/openai-go/v3"
@@ -62,6 +63,8 @@ type Provider struct {
 	client openai.Client
 	http   *http.Client
 	quirks quirks
+
+	streams atomic.Int32 // being read
 }
 
 var _ llm.Provider = (*Provider)(nil)
