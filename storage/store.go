@@ -26,6 +26,10 @@ var (
 	ErrCorrupt = errors.New("storage: data is damaged")
 	// ErrSchema is returned on opening a store written by a newer version.
 	ErrSchema = errors.New("storage: written by a newer version")
+	// ErrFull is returned by Accept when there is no room left but for what is
+	// under way, and by any write that found no room at all. Nothing was written,
+	// and the store goes on: it may have room again later.
+	ErrFull = errors.New("storage: no room for new conversations")
 	// ErrFailed is returned by every write after a commit whose outcome is
 	// unknown (fsync failed). Only a restart can tell what was stored: the
 	// process must end.
@@ -42,11 +46,12 @@ var (
 // returned. When it ends while a write is under way the outcome is unknown.
 //
 // Every method may return [ErrClosed], [ErrCorrupt] and, if it writes,
-// [ErrFailed].
+// [ErrFailed] and [ErrFull].
 type Store interface {
 	// Accept stores a new turn in StateReceived and claims all keys, or does
 	// neither: if one key is claimed already it returns false. Otherwise a turn
-	// whose ID exists is [ErrConflict].
+	// whose ID exists is [ErrConflict]. [ErrFull] may come early, so that what is
+	// under way has room to end; a key that is claimed is told before it.
 	Accept(ctx context.Context, t Turn, keys []DedupeKey) (fresh bool, err error)
 
 	// Once claims keys for something that makes no turn (a button, a text

@@ -37,6 +37,9 @@ func (s *Store) accept(c *change, a *acceptance) (fresh bool, err error) {
 	if !s.claims.free(a.claim) {
 		return false, nil
 	}
+	if err := s.room.check(c.tx); err != nil {
+		return false, err
+	}
 	if _, exists, err := c.get(bucketTurnID, a.idKey); err != nil {
 		return false, err
 	} else if exists {

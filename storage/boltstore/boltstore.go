@@ -20,6 +20,7 @@ type Store struct {
 	writer  *writer
 	leases  leases
 	claims  claims
+	room    room
 	entries uint32 // numbers given out by unique
 }
 
@@ -65,14 +66,23 @@ func open(path string, o Options, openFile openFunc) (*Store, error) {
 	// inspect has let go of the lock. What may have come between is another
 	// process that opened the file, so that it is in use, or that is done with
 	// it, so that it is in order. It must not be a file that bbolt makes.
-	existing := func(name string, flag int, perm os.FileMode) (*os.File, error) {
-		return openFile(name, flag&^os.O_CREATE, perm)
+	var opened *os.File
+	existing := func(name string, flag int, perm os.FileMode) (f *os.File, err error) {
+		opened, err = openFile(name, flag&^os.O_CREATE, perm)
+		return opened, err
 	}
 	db, err := bolt.Open(path, 0o600, o.bolt(time.Until(deadline), existing))
 	if err != nil {
 		return nil, openError(err)
 	}
-	s := &Store{db: db, writer: newWriter(db)}
+	if !sameFile(opened, path) {
+		// It was moved away while we waited for its lock, as `bobbin restore`
+		// does. What we would store would not be there after the next start.
+		return nil, errors.Join(fmt.Errorf("%w: it was replaced by another file meanwhile", storage.ErrInUse), db.Close())
+	}
+	s := &Store{db: db, room: room{db: db, path: path, maxSize: o.MaxSize, free: o.Free}}
+	s.room.limit()
+	s.writer = newWriter(db, s.room.commitFailed)
 	s.leases.held = make(map[storage.ConversationKey]storage.Lease)
 	if err := s.start(); err != nil {
 		s.writer.close(func(*change) error { return nil })
@@ -80,6 +90,16 @@ func open(path string, o Options, openFile openFunc) (*Store, error) {
 	}
 	removeLeftovers(path)
 	return s, nil
+}
+
+// sameFile reports whether path leads to the open file f.
+func sameFile(f *os.File, path string) bool {
+	ours, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(path)
+	return err == nil && os.SameFile(ours, named)
 }
 
 // start counts the opening of the file, which makes this run's fences and
@@ -93,6 +113,13 @@ func (s *Store) start() error {
 		s.leases.boot = boot + 1
 		s.claims = loadClaims(c.view)
 		c.putMetaNumber("boot", boot+1)
+		// Records from before are read as they are; what is written from here on
+		// an older version cannot read.
+		if version, err := c.metaNumber("schema"); err != nil {
+			return err
+		} else if version < schema {
+			c.putMetaNumber("schema", schema)
+		}
 		return nil
 	})
 	if err != nil {

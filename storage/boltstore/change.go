@@ -19,6 +19,7 @@ type change struct {
 	view
 	ops     []op
 	applied func() // called when ops are in the transaction
+	undone  func() // called after applied if the transaction did not happen
 	err     error  // a write that can never be stored
 }
 

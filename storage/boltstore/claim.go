@@ -68,6 +68,11 @@ func (s *Store) take(c *change, cl claim) {
 			s.claims[k] = struct{}{}
 		}
 	}
+	c.undone = func() {
+		for _, k := range cl.keys {
+			delete(s.claims, k)
+		}
+	}
 }
 
 // claimed takes a log record apart.

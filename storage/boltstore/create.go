@@ -11,8 +11,11 @@ import (
 )
 
 // schema is the version of the file's layout. A file with a larger one is
-// refused.
-const schema = 1
+// refused, one with a smaller one is taken over by the first write.
+//
+//	1  the first
+//	2  turns say how they were answered, at the end of their record
+const schema = 2
 
 // leftover is what create adds to a file's name while it is being made.
 const leftover = ".new-"
@@ -52,7 +55,7 @@ func exists(path string) bool {
 }
 
 func initialise(path string, o Options) error {
-	o.InitialMmapSize = 0
+	o.InitialMmapSize, o.MaxSize = 0, 0
 	db, err := bolt.Open(path, 0o600, o.bolt(o.LockTimeout, nil))
 	if err != nil {
 		return err

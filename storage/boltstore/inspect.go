@@ -28,7 +28,7 @@ func inspect(path string, o Options, deadline time.Time) error {
 		return file, err
 	})
 	options.ReadOnly = true
-	options.InitialMmapSize = 0
+	options.InitialMmapSize, options.MaxSize = 0, 0
 	db, err := bolt.Open(path, 0o600, options)
 	if err != nil {
 		return openError(err)
@@ -58,8 +58,11 @@ func checkSchema(tx *bolt.Tx) error {
 	if err != nil {
 		return err
 	}
+	if version == 0 {
+		return damaged(bucketMeta, []byte("schema"), "there is no layout 0")
+	}
 	if version > schema {
-		return fmt.Errorf("%w: the file has layout %d, this program knows %d", storage.ErrSchema, version, schema)
+		return fmt.Errorf("%w: the file has layout %d, this program knows layouts up to %d", storage.ErrSchema, version, schema)
 	}
 	if _, err := (view{tx}).metaNumber("boot"); err != nil {
 		return err

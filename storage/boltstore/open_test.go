@@ -126,38 +126,6 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestOpenNewerSchema(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "bobbin.db")
-	closeTest(t, openTest(t, path))
-	setSchema(t, path, schema+1)
-	before, _ := os.ReadFile(path)
-	_, err := Open(path, Options{})
-	if !errors.Is(err, storage.ErrSchema) {
-		t.Fatalf("Open of a file with layout %d: got %v, want ErrSchema", schema+1, err)
-	}
-	if after, _ := os.ReadFile(path); string(after) != string(before) {
-		t.Error("a file of a newer version was changed, which can make it unreadable there")
-	}
-	setSchema(t, path, schema)
-	closeTest(t, openTest(t, path))
-}
-
-func setSchema(t *testing.T, path string, version uint32) {
-	t.Helper()
-	db, err := bolt.Open(path, 0o600, Options{}.withDefaults().bolt(time.Second, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketNames[bucketMeta]).Put([]byte("schema"), metaNumber([]byte("schema"), version))
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestCreate(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "bobbin.db")

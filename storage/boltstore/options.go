@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"math"
 	"runtime"
 	"strconv"
 	"time"
@@ -18,6 +19,13 @@ type Options struct {
 	// it, one write has to wait for all readers. It takes no disk space
 	// (except on Windows) and no memory.
 	InitialMmapSize int
+	// MaxSize is how large the file may become, in bytes; 0 means no limit. New
+	// turns are refused a bit before, see [storage.ErrFull].
+	MaxSize int64
+	// Free reports how many bytes are free for us on the disk of a file, and how
+	// many it has; nil asks the operating system. Where it returns an error the
+	// disk counts as free. It is asked every ten seconds at most.
+	Free func(path string) (free, total uint64, err error)
 }
 
 // pageSize in bytes, fixed when a file is created. Measured: 16 KiB gives a
@@ -38,6 +46,9 @@ func (o Options) withDefaults() Options {
 			o.InitialMmapSize = 1 << 30
 		}
 	}
+	if o.Free == nil {
+		o.Free = freeSpace
+	}
 	return o
 }
 
@@ -52,7 +63,7 @@ func (o Options) bolt(timeout time.Duration, open openFunc) *bolt.Options {
 		NoFreelistSync:  true,
 		PageSize:        pageSize,
 		InitialMmapSize: o.InitialMmapSize,
-		NoStatistics:    true,
+		MaxSize:         int(min(o.MaxSize, math.MaxInt)),
 		OpenFile:        open,
 	}
 }

@@ -146,6 +146,11 @@ func (p *purge) delete(c *change, taken claims) error {
 			delete(taken, k)
 		}
 	}
+	c.undone = func() {
+		for _, k := range free {
+			taken[k] = struct{}{}
+		}
+	}
 	return nil
 }
 

@@ -2,10 +2,13 @@ package boltstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -26,6 +29,9 @@ import (
 // "claimed already" must be able to rely on the claim being on the disk.
 type writer struct {
 	db *bolt.DB
+	// full is called when a commit found no room, from the writer's goroutine.
+	full    func()
+	latency latency
 
 	mu     sync.Mutex
 	wake   sync.Cond // queue has grown or closed is set
@@ -41,8 +47,8 @@ type intent struct {
 	result chan error // buffered, gets exactly one value
 }
 
-func newWriter(db *bolt.DB) *writer {
-	w := &writer{db: db}
+func newWriter(db *bolt.DB, full func()) *writer {
+	w := &writer{db: db, full: full}
 	w.wake.L = &w.mu
 	w.done.Go(w.loop)
 	return w
@@ -144,7 +150,11 @@ func (w *writer) next() []*intent {
 func (w *writer) commit(group []*intent) []error {
 	errs := make([]error, len(group))
 	if err := w.transact(group, errs); err != nil {
-		err = w.fail(err)
+		if errors.Is(err, storage.ErrFull) {
+			w.full()
+		} else {
+			err = w.fail(err)
+		}
 		for i := range errs {
 			errs[i] = err
 		}
@@ -166,6 +176,7 @@ func (w *writer) transact(group []*intent, errs []error) (err error) {
 	if w.failed != nil { // only this goroutine sets it
 		return w.failed
 	}
+	begun := time.Now()
 	tx, err := w.db.Begin(true)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
@@ -179,6 +190,7 @@ func (w *writer) transact(group []*intent, errs []error) (err error) {
 		}
 	}()
 	wrote := false
+	var undo []func()
 	for i, in := range group {
 		c := &change{view: view{tx}}
 		if errs[i] = guard(func() error { return in.run(c) }); errs[i] == nil {
@@ -192,12 +204,33 @@ func (w *writer) transact(group []*intent, errs []error) (err error) {
 			tx.Rollback()
 			return err
 		}
+		if c.undone != nil {
+			undo = append(undo, c.undone)
+		}
 	}
 	if !wrote {
 		return tx.Rollback()
 	}
+	id := tx.ID()
 	if err := tx.Commit(); err != nil {
+		if lacksRoom(err) && !w.happened(id) {
+			for _, f := range slices.Backward(undo) {
+				f()
+			}
+			return fmt.Errorf("%w: commit: %w", storage.ErrFull, err)
+		}
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.latency.add(time.Since(begun))
 	return nil
+}
+
+// happened reports whether readers see the transaction id, or see nothing at
+// all.
+func (w *writer) happened(id int) (yes bool) {
+	yes = true
+	guard(func() error {
+		return w.db.View(func(tx *bolt.Tx) error { yes = tx.ID() >= id; return nil })
+	})
+	return yes
 }
