@@ -62,6 +62,7 @@ type Bot struct {
 	early         early
 	names         names
 	noStreams     refusals
+	fullNotices   fullNotices
 	// spawn hands work to Run, which owns all goroutines that outlive an
 	// envelope.
 	spawn  chan func(context.Context)
@@ -92,6 +93,7 @@ func New(o Options) (*Bot, error) {
 	b.watch.marks, b.watch.dirty = map[string]storage.Watermark{}, map[string]bool{}
 	b.live.turns, b.live.doomed = map[string]liveTurn{}, map[string]stoppedError{}
 	b.names.known = map[string]name{}
+	b.fullNotices.last = map[storage.ConversationKey]time.Time{}
 	b.noStreams.channels = map[string]bool{}
 	b.http = o.Slack.httpClient()
 	b.started = time.Now()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -132,6 +133,10 @@ func (b *Bot) handleMessage(ctx context.Context, cb callback) error {
 		turn.ReceivedAt = tsTime(e.TS) // for the people it is as old as that
 	}
 	fresh, err := b.o.Store.Accept(ctx, turn, keys)
+	if errors.Is(err, storage.ErrFull) {
+		b.refuseFull(key, e, err)
+		return nil
+	}
 	if err != nil {
 		return b.storeError(fmt.Errorf("journal the message: %w", err))
 	}

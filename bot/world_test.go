@@ -39,16 +39,17 @@ const (
 // world is a workspace, two model servers, a bolt file and the real bot between
 // them, in a bubble of fake time.
 type world struct {
-	t       *testing.T
-	slack   *slacksim.Workspace
-	model   *llmsim.Server // asked first
-	relay   *llmsim.Server // the fallback
-	store   storage.Store
-	path    string
-	options bot.Options
-	slackIn *memnet.Listener
-	logs    *logRecorder
-	bot     *bot.Bot
+	t            *testing.T
+	slack        *slacksim.Workspace
+	model        *llmsim.Server // asked first
+	relay        *llmsim.Server // the fallback
+	store        storage.Store
+	path         string
+	options      bot.Options
+	slackIn      *memnet.Listener
+	logs         *logRecorder
+	bot          *bot.Bot
+	storeOptions boltstore.Options
 	// wrapStore and gate, if set, stand between the bot and its store and
 	// between the bot and Slack.
 	wrapStore func(storage.Store) storage.Store
@@ -124,7 +125,7 @@ func (w *world) start() {
 // launch is start for a bot that may not live to see a socket.
 func (w *world) launch() {
 	w.t.Helper()
-	store, err := boltstore.Open(w.path, boltstore.Options{})
+	store, err := boltstore.Open(w.path, w.storeOptions)
 	if err != nil {
 		w.t.Fatal(err)
 	}
