@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,24 +26,38 @@ const leftover = ".new-"
 // disk before it gets its own, and never replaces a file that has come up
 // meanwhile.
 func create(path string, o Options) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+leftover)
+	temp, err := tempBeside(path)
 	if err != nil {
 		return err
 	}
-	temp := f.Name()
 	defer os.Remove(temp)
-	if err := f.Close(); err != nil {
-		return err
-	}
 	if err := initialise(temp, o); err != nil {
 		return err
 	}
-	// A link fails where a rename would replace: two processes that start at
-	// the same time must end up with one file.
-	switch err := os.Link(temp, path); {
-	case err == nil || exists(path):
-	default: // a file system without links
-		if err := os.Rename(temp, path); err != nil {
+	if err := place(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}
+
+// tempBeside makes an empty file in the folder of path.
+func tempBeside(path string) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+leftover)
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), f.Close()
+}
+
+// place gives a finished file its name. It returns [fs.ErrExist] if there is
+// such a file: a link fails where a rename would replace, and two processes that
+// start at the same time must end up with one file.
+func place(temp, path string) error {
+	if err := os.Link(temp, path); err != nil {
+		if exists(path) {
+			return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+		}
+		if err := os.Rename(temp, path); err != nil { // a file system without links
 			return err
 		}
 	}

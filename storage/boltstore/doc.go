@@ -8,7 +8,9 @@
 // caller pays one commit and 64 callers share one. See writer.go for the
 // reasons. A failed commit ends the store: every later write returns
 // [storage.ErrFailed], and the process must end, because only a fresh start
-// can tell what the disk holds.
+// can tell what the disk holds. The one exception is a commit that found no room
+// and of which nothing happened, see room.go: its callers get
+// [storage.ErrFull], and the store goes on.
 //
 // # Layout
 //
@@ -72,4 +74,11 @@
 // that, after a crash the last commit is. And if pages are damaged while the
 // file is open and the page cache has dropped them, bbolt may still end the
 // process in a failing commit. In none of these is a record changed or made up.
+//
+// # Operating
+//
+// [Store.Backup] copies a store in use. [Verify] reads all of a file and says
+// what is wrong with it, [Salvage] makes a new store of what is intact in a
+// damaged one, [Compact] a smaller one of a store in order; all three work on
+// files that no process has open, and only read them. [BackupFile] does so too.
 package boltstore

@@ -217,13 +217,18 @@ func (d *decoder) usageRow() storage.UsageRow {
 	return r
 }
 
+// usageSums are the numbers of a total in the order of its record.
+func usageSums(t *storage.UsageTotal) [11]*int64 {
+	return [...]*int64{
+		&t.Calls, &t.Failures, &t.InputTokens, &t.CachedInputTokens, &t.OutputTokens, &t.ReasoningTokens,
+		&t.EstimatedCalls, &t.CostNanoUSD, &t.UnpricedCalls, (*int64)(&t.FirstTokenSum), (*int64)(&t.DurationSum),
+	}
+}
+
 func encodeUsageTotal(t *storage.UsageTotal) *encoder {
 	e := newEncoder(64)
-	for _, v := range [...]int64{
-		t.Calls, t.Failures, t.InputTokens, t.CachedInputTokens, t.OutputTokens, t.ReasoningTokens,
-		t.EstimatedCalls, t.CostNanoUSD, t.UnpricedCalls, int64(t.FirstTokenSum), int64(t.DurationSum),
-	} {
-		e.int(v)
+	for _, v := range usageSums(t) {
+		e.int(*v)
 	}
 	return e
 }
@@ -239,10 +244,7 @@ func decodeUsageTotal(key, payload []byte) (storage.UsageTotal, error) {
 		Model:     k.string(),
 	}
 	d := decoder{b: payload}
-	for _, v := range [...]*int64{
-		&t.Calls, &t.Failures, &t.InputTokens, &t.CachedInputTokens, &t.OutputTokens, &t.ReasoningTokens,
-		&t.EstimatedCalls, &t.CostNanoUSD, &t.UnpricedCalls, (*int64)(&t.FirstTokenSum), (*int64)(&t.DurationSum),
-	} {
+	for _, v := range usageSums(&t) {
 		*v = d.int()
 	}
 	if err := k.end(); err != nil {

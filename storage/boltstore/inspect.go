@@ -13,13 +13,28 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// inspect verifies a file before bbolt may write to it. The walk is our own
-// because bbolt's, which every open for writing makes to find the free pages,
-// runs in a goroutine of its own: a damaged page would end the process there.
-// It reads with ReadAt, so that a file that is too short is an error and not a
-// fault, and no page twice, so that a circle is not endless.
+// inspect verifies a file before bbolt may write to it.
 func inspect(path string, o Options, deadline time.Time) error {
-	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
+	return readOnly(path, o, deadline, func(r *reading) error { return r.structure(nil) })
+}
+
+// reading is a file that is open for reading only. Nobody can write to it
+// meanwhile.
+type reading struct {
+	tx    *bolt.Tx
+	file  *os.File
+	pages *walk
+}
+
+// readOnly calls fn with the file. A panic or fault on what is damaged in it is
+// [storage.ErrCorrupt].
+func readOnly(path string, o Options, deadline time.Time, fn func(*reading) error) error {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return errors.Unwrap(err)
+	case info.IsDir():
+		return errors.New("it is a folder")
+	case info.Size() == 0:
 		return fmt.Errorf("%w: the file is empty; delete it to begin with a new store", storage.ErrCorrupt)
 	}
 	var file *os.File
@@ -35,16 +50,27 @@ func inspect(path string, o Options, deadline time.Time) error {
 	}
 	err = guard(func() error {
 		return db.View(func(tx *bolt.Tx) error {
-			root := tx.Cursor().Bucket()
-			pages := uint64(tx.Size()) / uint64(db.Info().PageSize)
-			w := walk{file: file, pageSize: db.Info().PageSize, pages: pages, seen: make([]uint64, pages/64+1)}
-			if err := w.tree(uint64(root.Root())); err != nil {
-				return fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
-			}
-			return checkSchema(tx)
+			size := db.Info().PageSize
+			return fn(&reading{tx, file, newWalk(file, size, uint64(tx.Size())/uint64(size))})
 		})
 	})
 	return errors.Join(err, db.Close())
+}
+
+// structure verifies everything that bbolt could trip over. The walk is our own
+// because bbolt's, which every open for writing makes to find the free pages,
+// runs in a goroutine of its own: a damaged page would end the process there.
+// It reads with ReadAt, so that a file that is too short is an error and not a
+// fault, and no page twice, so that a circle is not endless.
+func (r *reading) structure(each func(pages int) error) error {
+	r.pages.each = each
+	if err := r.pages.tree(uint64(r.tx.Cursor().Bucket().Root())); err != nil {
+		if stopped, ok := errors.AsType[interrupted](err); ok {
+			return stopped.error
+		}
+		return fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
+	}
+	return checkSchema(r.tx)
 }
 
 // checkSchema returns [storage.ErrSchema] for a file from a newer version, and

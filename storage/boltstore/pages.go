@@ -31,6 +31,13 @@ type walk struct {
 	pages    uint64   // pages in use are below this number
 	seen     []uint64 // bit set
 	buf      []byte
+	// each, if set, is called for every page that was read, with the number of
+	// pages in the file it takes. An error ends the walk.
+	each func(pages int) error
+}
+
+func newWalk(file io.ReaderAt, pageSize int, pages uint64) *walk {
+	return &walk{file: file, pageSize: pageSize, pages: pages, seen: make([]uint64, pages/64+1)}
 }
 
 // step is a page to read, and what must be true of it.
@@ -59,9 +66,19 @@ func (w *walk) tree(root uint64) error {
 		if todo, err = checkPage(data, s, todo); err != nil {
 			return fmt.Errorf("page %d: %w", s.page, err)
 		}
+		if w.each != nil {
+			if err := w.each(len(data) / w.pageSize); err != nil {
+				return interrupted{err}
+			}
+		}
 	}
 	return nil
 }
+
+// interrupted is an error that is not about the file.
+type interrupted struct{ error }
+
+func (e interrupted) Unwrap() error { return e.error }
 
 // complete checks that the last page in use is within the file.
 func (w *walk) complete() error {

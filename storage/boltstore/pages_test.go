@@ -55,8 +55,7 @@ func (m image) child(branch uint64, i int) uint64 {
 // walk goes through data, which was made from the image.
 func (m image) walk(data []byte) error {
 	pages := uint64((len(data) + pageSize - 1) / pageSize)
-	w := walk{file: bytes.NewReader(data), pageSize: pageSize, pages: pages, seen: make([]uint64, pages/64+1)}
-	return w.tree(m.root)
+	return newWalk(bytes.NewReader(data), pageSize, pages).tree(m.root)
 }
 
 // moved returns the image with a leaf moved to its end, as a page that claims

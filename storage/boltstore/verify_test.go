@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,104 +10,43 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// verify reads a whole store and checks what must be true after every write:
-// each index says exactly what the records say. A closed store is skipped.
+// verify checks an open store as [Verify] checks a file, and what only an open
+// one can be asked: that totals are exactly the sums of their rows, and that the
+// claims in memory are those of the log. A closed store is skipped.
 func verify(t *testing.T, s *Store) {
 	t.Helper()
 	err := s.read(context.Background(), func(v view) error {
-		records := make([]map[string][]byte, bucketCount)
-		for b := range bucketCount {
-			records[b] = make(map[string][]byte)
-			c := v.cursor(b)
-			for k, record := c.First(); k != nil; k, record = c.Next() {
-				payload, err := unseal(b, k, record)
-				if err != nil {
-					return err
-				}
-				records[b][string(k)] = bytes.Clone(payload)
+		var r Report
+		check := verification{view: v, ctx: context.Background(), report: &r, progress: newMeter(nil, 1)}
+		for _, f := range []func() error{check.metaRecords, check.threads, check.claims, check.ledger} {
+			if err := f(); err != nil {
+				return err
 			}
 		}
-		verifyThreads(t, v, records)
-		verifyUsage(t, records)
+		for _, problem := range r.Problems {
+			t.Error(problem)
+		}
+		verifyUsage(t, v)
 		fromLog := loadClaims(v)
-		if err := s.writer.submit(context.Background(), func(*change) error {
+		return s.writer.submit(context.Background(), func(*change) error {
 			if !maps.Equal(fromLog, s.claims) {
 				t.Errorf("%d claims in memory, %d in the log: after a restart other keys would be fresh", len(s.claims), len(fromLog))
 			}
 			return nil
-		}); err != nil {
-			return err
-		}
-		return nil
+		})
 	})
 	if err != nil && !errors.Is(err, storage.ErrClosed) {
 		t.Errorf("verify: %v", err)
 	}
 }
 
-func verifyThreads(t *testing.T, v view, records []map[string][]byte) {
+func verifyUsage(t *testing.T, v view) {
 	t.Helper()
-	open, idle, ids := make(map[string][]byte), make(map[string][]byte), make(map[string][]byte)
-	for k, payload := range records[bucketThread] {
-		r := keyReader{decoder{b: []byte(k)}}
-		key := r.thread()
-		thread := threadKey(key)
-		c, ok, err := v.conversation(thread)
-		if !ok || err != nil {
-			t.Errorf("record %q has no conversation: %v", k, err)
-			continue
-		}
-		switch part, rest := r.b[0], r.b[1:]; part {
-		case partConversation:
-			if len(c.open) > 0 {
-				open[string(thread)] = []byte{}
-			} else {
-				idle[string(idleKey(hourOf(c.active), thread))] = []byte{}
-			}
-			if _, err := v.history(thread, 0); err != nil {
-				t.Errorf("history of %s: %v", key, err)
-			}
-		case partTurn:
-			d := decoder{b: rest}
-			turn, err := decodeTurn(key, d.string(), payload)
-			if err != nil {
-				t.Errorf("turn %q: %v", k, err)
-			}
-			ids[string(turnIDKey(turn.ID))] = thread
-			listed := false
-			for _, id := range c.open {
-				listed = listed || id == turn.ID
-			}
-			if listed == turn.State.Terminal() {
-				t.Errorf("turn %s is %s, listed as open: %v", turn.ID, turn.State, listed)
-			}
-			if turn.UpdatedAt.After(c.active) {
-				t.Errorf("turn %s changed at %s, after the last activity %s of its conversation", turn.ID, turn.UpdatedAt, c.active)
-			}
-		}
-	}
-	for _, x := range []struct {
-		bucket bucket
-		want   map[string][]byte
-	}{{bucketOpen, open}, {bucketIdle, idle}, {bucketTurnID, ids}} {
-		if got := records[x.bucket]; !maps.EqualFunc(got, x.want, bytes.Equal) {
-			t.Errorf("index %s: got %q, want %q", x.bucket, got, x.want)
-		}
-	}
-}
-
-func verifyUsage(t *testing.T, records []map[string][]byte) {
-	t.Helper()
-	want := make(map[string]storage.UsageTotal)
-	for k, payload := range records[bucketLedger] {
-		d := decoder{b: payload}
+	want, got := make(map[string]storage.UsageTotal), make(map[string]storage.UsageTotal)
+	c := v.cursor(bucketLedger)
+	for k, record := c.First(); k != nil; k, record = c.Next() {
+		d := decoder{b: record[recordHeader:]}
 		r := d.usageRow()
-		if err := d.end(); err != nil {
-			t.Errorf("usage row %q: %v", k, err)
-		}
-		if sec := (&keyReader{decoder{b: []byte(k)}}).sortedInt(); sec != r.At.Unix() {
-			t.Errorf("row of %s is stored under second %d", r.At, sec)
-		}
 		key := storage.UsageTotal{Day: storage.DayOf(r.At), UserID: r.UserID, ChannelID: r.ChannelID, Provider: r.Provider, Model: r.Model}
 		total, ok := want[string(usageKey(&key))]
 		if !ok {
@@ -117,13 +55,13 @@ func verifyUsage(t *testing.T, records []map[string][]byte) {
 		total.Add(r)
 		want[string(usageKey(&key))] = total
 	}
-	got := make(map[string]storage.UsageTotal)
-	for k, payload := range records[bucketUsage] {
-		total, err := decodeUsageTotal([]byte(k), payload)
+	c = v.cursor(bucketUsage)
+	for k, record := c.First(); k != nil; k, record = c.Next() {
+		total, err := decodeUsageTotal(k, record[recordHeader:])
 		if err != nil {
 			t.Errorf("total %q: %v", k, err)
 		}
-		got[k] = total
+		got[string(k)] = total
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("totals are not the sums of the ledger:\n\tgot  %+v\n\twant %+v", got, want)
@@ -145,6 +83,9 @@ func TestRandomOperations(t *testing.T) {
 		}
 		verify(t, s)
 		closeTest(t, s)
+		if r, err := Verify(t.Context(), path, nil); err != nil {
+			t.Errorf("Verify of what ordinary use has left: %v\n%q", err, r.Problems)
+		}
 	}
 	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "reopened", "unsaid", "amended", "purged"} {
 		if r.seen[kind] == 0 {
