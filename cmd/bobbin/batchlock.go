@@ -55,3 +55,23 @@ func closeLocked(f *os.File, unlock func() error, remove bool) error {
 }
 
 func lockHint(string) string { return "" }
+
+// lockStore takes the lock that an open store holds. A store that is not there
+// cannot be locked, and nobody holds it.
+func lockStore(path string) (unlock func() error, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = errLocked
+		}
+		return nil, err
+	}
+	return f.Close, nil
+}

@@ -23,8 +23,7 @@ type batchProgress struct {
 }
 
 func newBatchProgress(w io.Writer, quiet bool) *batchProgress {
-	f, ok := w.(*os.File)
-	return &batchProgress{w: w, quiet: quiet, terminal: ok && term.IsTerminal(int(f.Fd()))}
+	return &batchProgress{w: w, quiet: quiet, terminal: isTerminal(w)}
 }
 
 // Write passes on a line of the log.
@@ -50,16 +49,26 @@ func (p *batchProgress) start(t batchTally) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.bar = progressbar.NewOptions(t.total-t.reused,
-		progressbar.OptionSetWriter(p.w),
+	p.bar = newBar(p.w, int64(t.total-t.reused), progressbar.OptionShowCount())
+}
+
+// newBar is what every bar of ours looks like.
+func newBar(w io.Writer, total int64, more ...progressbar.Option) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(total, append([]progressbar.Option{
+		progressbar.OptionSetWriter(w),
 		progressbar.OptionUseANSICodes(true),
-		progressbar.OptionShowCount(),
 		progressbar.OptionSetElapsedTime(true),
 		progressbar.OptionSetPredictTime(true),
 		progressbar.OptionSetWidth(20),
 		progressbar.OptionClearOnFinish(),
 		progressbar.OptionSetRenderBlankState(true),
-	)
+	}, more...)...)
+}
+
+// isTerminal reports whether a person sees what is written to w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (p *batchProgress) paint(t batchTally) {

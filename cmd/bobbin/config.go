@@ -38,7 +38,15 @@ type slackConfig struct {
 }
 
 type storageConfig struct {
-	URL string `yaml:"url"`
+	URL     string       `yaml:"url"`
+	MaxSize string       `yaml:"max_size"`
+	Backup  backupConfig `yaml:"backup"`
+}
+
+type backupConfig struct {
+	Dir  string `yaml:"dir"`
+	At   string `yaml:"at"`
+	Keep int    `yaml:"keep"`
 }
 
 type llmConfig struct {
@@ -126,7 +134,7 @@ type logConfig struct {
 func defaultConfig() config {
 	return config{
 		Slack:     slackConfig{APIURL: "https://slack.com/api/", Connections: 2, Command: "/bobbin"},
-		Storage:   storageConfig{URL: "bolt://bobbin.db"},
+		Storage:   storageConfig{URL: "bolt://bobbin.db", MaxSize: "0", Backup: backupConfig{At: "03:00", Keep: 7}},
 		Reply:     replyConfig{Mode: "auto", LinkHosts: []string{}, StopBy: bot.StopByAsker},
 		Retention: retentionConfig{Conversations: 720 * time.Hour, Usage: 9480 * time.Hour},
 		HTTP:      httpConfig{Listen: "127.0.0.1:8421"},

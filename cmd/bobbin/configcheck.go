@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,9 +20,7 @@ import (
 func (c *config) check() error {
 	m := &mistakes{file: cmp.Or(c.file, "environment (there is no "+defaultFile+" in this folder)")}
 	c.checkSlack(m)
-	if _, err := c.Storage.boltPath(); err != nil {
-		m.add("storage.url", "%v", err)
-	}
+	c.Storage.check(m)
 	c.checkProviders(m)
 	c.checkChat(m)
 	if !slices.Contains([]string{"auto", "stream", "edit"}, c.Reply.Mode) {
@@ -207,19 +204,6 @@ func isChannelID(id string) bool {
 	return len(id) > 1 && strings.Contains("CGD", id[:1]) && strings.ToUpper(id) == id
 }
 
-// boltPath returns the file behind bolt://PATH.
-func (c storageConfig) boltPath() (string, error) {
-	path, ok := strings.CutPrefix(c.URL, "bolt://")
-	switch {
-	case ok && path != "" && !strings.HasSuffix(path, "/"):
-		return filepath.FromSlash(path), nil
-	case strings.HasPrefix(c.URL, "postgres://"), strings.HasPrefix(c.URL, "postgresql://"):
-		return "", fmt.Errorf("PostgreSQL is not supported by this version; use bolt://bobbin.db")
-	}
-	return "", fmt.Errorf("%q: want bolt://PATH, such as bolt://bobbin.db or bolt:///var/lib/bobbin/bobbin.db", llm.Redact(c.URL))
-}
-
-// price returns nil for a price that is not configured: unknown, not free.
 func (c logConfig) level() (slog.Level, error) {
 	var l slog.Level
 	err := l.UnmarshalText([]byte(c.Level))

@@ -29,6 +29,23 @@ func decodeConfig(text []byte, file string, getenv func(string) string, c *confi
 	return d.m.err()
 }
 
+// decodeStorage reads nothing but the key storage.
+func decodeStorage(text []byte, file string, getenv func(string) string, c *storageConfig) error {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	d := decoder{m: mistakes{file: file}, getenv: getenv}
+	if len(doc.Content) > 0 && doc.Content[0].Kind == yaml.MappingNode {
+		for pair := range slices.Chunk(doc.Content[0].Content, 2) {
+			if pair[0].Value == "storage" {
+				d.decode(pair[1], reflect.ValueOf(c).Elem(), "storage")
+			}
+		}
+	}
+	return d.m.err()
+}
+
 type decoder struct {
 	m      mistakes
 	getenv func(string) string

@@ -61,7 +61,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 
 Try it without Slack and without keys:   bobbin demo
 Set it up:                               bobbin manifest, bobbin config, bobbin check
-Serve your workspace:                    bobbin run`,
+Serve your workspace:                    bobbin run
+Keep its data safe:                      bobbin backup, bobbin restore, bobbin db`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
@@ -70,7 +71,8 @@ Serve your workspace:                    bobbin run`,
 	root.SetErr(stderr)
 	root.PersistentFlags().StringVar(&env.configPath, "config", "", "configuration file (default: bobbin.yaml in this folder, if there is one)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(env), batchCommand(env), demoCommand(env), checkCommand(env), modelsCommand(env), configCommand(env), manifestCommand(env), versionCommand(env))
+	root.AddCommand(runCommand(env), batchCommand(env), demoCommand(env), checkCommand(env), modelsCommand(env), configCommand(env), manifestCommand(env), versionCommand(env),
+		backupCommand(env), restoreCommand(env), dbCommand(env))
 
 	err := root.ExecuteContext(ctx)
 	_, stopped := errors.AsType[signalError](err)

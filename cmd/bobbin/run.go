@@ -46,7 +46,7 @@ func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	store, err := openStore(path)
+	store, err := openStore(path, c.Storage)
 	if err != nil {
 		return err
 	}
@@ -67,6 +67,7 @@ func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		return usageError{err}
 	}
 	defer stopHTTP()
+	defer serveControl(path, storeRoutes(store, log), log)()
 	probing, stopProbing := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { m.probe(probing) })
@@ -87,8 +88,12 @@ func closeStore(s *boltstore.Store) error {
 }
 
 // openStore opens the bolt file and says what to do if it cannot.
-func openStore(path string) (*boltstore.Store, error) {
-	store, err := boltstore.Open(path, boltstore.Options{})
+func openStore(path string, c storageConfig) (*boltstore.Store, error) {
+	maxSize, err := parseSize(c.MaxSize)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	store, err := boltstore.Open(path, boltstore.Options{MaxSize: maxSize})
 	if err == nil {
 		return store, nil
 	}
@@ -101,7 +106,9 @@ func openStore(path string) (*boltstore.Store, error) {
 	case errors.Is(err, storage.ErrInUse):
 		hint = "stop the other bobbin, or give this one its own storage.url"
 	case errors.Is(err, storage.ErrCorrupt):
-		hint = "move the file away and put a backup in its place; nothing was changed in it"
+		hint = "nothing was changed in it. What is wrong: bobbin db check. A backup in its place: bobbin restore FILE. What is intact of it: bobbin db salvage"
+	case errors.Is(err, storage.ErrFull):
+		hint = "free some space on the disk"
 	case errors.Is(err, storage.ErrSchema):
 		hint = "run the version of bobbin that wrote it, or a newer one"
 	case errors.Is(err, os.ErrPermission):

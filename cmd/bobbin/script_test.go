@@ -34,6 +34,9 @@ func TestScripts(t *testing.T) {
 			"exits":  exits,
 			"lock":   lock,
 			"listen": listen,
+			"store":  storeFile,
+			"damage": damageFile,
+			"serve":  serveFile,
 		},
 	})
 }

@@ -110,6 +110,8 @@ func openError(err error) error {
 		return storage.ErrInUse
 	case isErrno:
 		return err
+	case errors.Is(err, berrors.ErrInvalid):
+		return fmt.Errorf("%w: %w: not a store, or both of its meta pages are damaged", storage.ErrCorrupt, err)
 	}
 	return fmt.Errorf("%w: %w", storage.ErrCorrupt, err)
 }

@@ -135,8 +135,9 @@ func (s *salvage) leaf(data []byte, t treeStep) error {
 		_, pos, ksize, vsize := element(data, i)
 		key, record := data[pos:pos+ksize], data[pos+ksize:pos+ksize+vsize]
 		if _, err := unseal(t.bucket, key, record); err != nil {
-			s.report.Lost++
-			broken = true
+			if broken = true; !isMessage(t.bucket, key) {
+				s.report.Lost++ // messages are counted where their number is missing
+			}
 			continue
 		}
 		if broken {
@@ -152,6 +153,12 @@ func (s *salvage) leaf(data []byte, t treeStep) error {
 		s.lose(t.bucket, last, t.to)
 	}
 	return nil
+}
+
+func isMessage(b bucket, key []byte) bool {
+	r := keyReader{decoder{b: key}}
+	r.thread()
+	return b == bucketThread && r.err == nil && len(r.b) == 9 && r.b[0] == partMessage
 }
 
 func (s *salvage) lose(b bucket, from, to []byte) {

@@ -34,7 +34,12 @@ func (r *Report) problem(format string, args ...any) {
 		r.MoreProblems++
 		return
 	}
-	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	text := fmt.Sprintf(format, args...)
+	const most = 400 // keys can be long
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	r.Problems = append(r.Problems, text)
 }
 
 // Verify reads the whole file, which no process may have open for writing, and
@@ -55,7 +60,7 @@ func Verify(ctx context.Context, path string, progress func(done, total int64)) 
 	if err == nil && len(r.Problems) > 0 {
 		err = fmt.Errorf("%w: %s", storage.ErrCorrupt, r.Problems[0])
 	} else if errors.Is(err, storage.ErrCorrupt) {
-		r.problem("%v", err)
+		r.problem("%s", problemOf(err))
 	}
 	if err != nil {
 		return r, fmt.Errorf("verify %s: %w", path, err)
