@@ -71,6 +71,7 @@ func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	probing, stopProbing := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { m.probe(probing) })
+	wg.Go(func() { newBackups(c.Storage.Backup, path, store, log).run(probing) })
 	defer wg.Wait()
 	defer stopProbing()
 	if err := b.Run(ctx); err != nil {
