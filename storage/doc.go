@@ -12,7 +12,8 @@
 //
 // [Store.Accept] is open to all, and so are [Store.Reopen], since nobody works
 // on a turn that has ended, [Store.Unsay] and [Store.Amend], which follow what
-// people do in Slack. Everything else that moves a turn needs a [Lease] on its
+// people do in Slack, and [Store.Forget], which leaves open turns alone.
+// Everything else that moves a turn needs a [Lease] on its
 // conversation, so that two workers, or two processes on a shared store, never
 // answer the same thread at the same time. A lease carries a fence: a number
 // that grows with every new holder. A write with an old fence is refused with

@@ -163,6 +163,10 @@ type History struct {
 	// stable cut keeps the provider's prefix cache warm.
 	From     uint64
 	Messages []Message // by Seq
+	// Forgotten says until when what a user said here was erased, see
+	// [Store.Forget]; under "" what anybody said. Slack still shows it, and who
+	// reads the thread there must leave it out, or it would come back.
+	Forgotten map[string]time.Time
 }
 
 // Day counts days since 1970-01-01 in UTC.

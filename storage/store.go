@@ -77,6 +77,9 @@ type Store interface {
 	// Turn returns one turn, or [ErrNotFound].
 	Turn(ctx context.Context, id string) (Turn, error)
 
+	// Turns returns all turns of a conversation in the order of their Slack ts.
+	Turns(ctx context.Context, key ConversationKey) ([]Turn, error)
+
 	// Advance moves a turn as c says and returns what is stored now.
 	// [ErrNotFound], [ErrConflict] and [ErrFenced] change nothing.
 	Advance(ctx context.Context, l Lease, c Change) (Turn, error)
@@ -160,6 +163,43 @@ type Store interface {
 	// deleted; less than limit means nothing is left to delete. What counts as
 	// one thing is up to the store. Conversations with an open turn stay.
 	Purge(ctx context.Context, b Before, limit int) (int, error)
+
+	// Forget erases a conversation, or everything that a person has said. A call
+	// is one small write, so that turns need not wait; the caller repeats it
+	// with After until Next is "". See [ForgetAll].
+	//
+	// Of a conversation all turns and the whole history go, at once. While one
+	// of its turns is open it is [ErrConflict] and nothing changes: the caller
+	// has it stopped first. An unknown conversation has nothing to erase.
+	//
+	// Of a person these go, in every conversation: their turns, answers
+	// included; the turns of others into which a question of theirs was joined,
+	// because that text and its answer hold their words; what the history has of
+	// all these; messages of theirs that were heard in a thread; their feedback
+	// on the turns of others. Turns of theirs that are open, or were joined into
+	// one that is, stay and are counted in Open: the caller has them stopped and
+	// calls again. What others have said about them stays, and so does an answer
+	// to somebody else that repeats them.
+	//
+	// Usage stays, since it holds no text and bills need it. Dedupe keys stay,
+	// or a late redelivery would bring the words back. Of a conversation it is
+	// remembered, until it expires, that and when something was erased: see
+	// [History.Forgotten]. Activity is not: it expires when it would have.
+	//
+	// There is no index by person: all calls together read every turn and
+	// message once. What is said while they run may stay.
+	//
+	// With [ErrCorrupt] the result is valid for a person: conversations with a
+	// damaged record were passed over, and Next leads on.
+	Forget(ctx context.Context, f Forgetting) (Forgotten, error)
+
+	// Export returns a page of what the store has of a person, conversation by
+	// conversation: after is "" or the last call's next, and a next of "" means
+	// that there is no more. A page has about limit things, 0 means 100: it ends
+	// with a conversation, and may be empty though more follows. See
+	// [ExportAll]. The person's usage is told by Usage. It costs what Forget
+	// costs.
+	Export(ctx context.Context, userID, after string, limit int) (page []Exported, next string, err error)
 }
 
 // Change moves a turn from one state to another. Empty fields keep what is

@@ -21,7 +21,8 @@
 //
 //	bucket   key                                  value
 //	meta     name                                 schema, boot counter, last clean stop
-//	thread   thread, 0                            last activity, newest seq, From, ids of open turns
+//	thread   thread, 0                            last activity, newest seq, From, ids of open turns, until
+//	                                              when who was forgotten
 //	thread   thread, 1, turn id                   the Turn
 //	thread   thread, 2, seq (8)                   the Message; nothing if it was taken back
 //	turn_id  turn id                              thread
@@ -41,6 +42,14 @@
 // idle, claim and ledger are in order of expiry: [Store.Purge] begins with the
 // oldest entry and never looks through the rest. It must be called now and then:
 // the claims of all keys that have not been purged are in memory too.
+//
+// # Erasing
+//
+// [Store.Forget] looks for a person in the thread bucket, from its beginning to
+// its end in steps of about 5,000 records: there is no index by person, which
+// each Accept would have to write. A record erased is not yet bytes gone: bbolt
+// leaves them in free pages until it needs those. A compacted copy of the file
+// has none of them.
 //
 // # Records
 //

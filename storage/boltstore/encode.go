@@ -111,6 +111,8 @@ type conversation struct {
 	last   uint64    // seq of the newest message
 	from   uint64    // History.From
 	open   []string  // ids of the turns in a non-terminal state
+
+	forgotten map[string]time.Time // History.Forgotten
 }
 
 func encodeConversation(c *conversation) *encoder {
@@ -122,6 +124,13 @@ func encodeConversation(c *conversation) *encoder {
 	for _, id := range c.open {
 		e.string(id)
 	}
+	if len(c.forgotten) > 0 { // older versions can read all others
+		e.uint(uint64(len(c.forgotten)))
+		for _, user := range slices.Sorted(maps.Keys(c.forgotten)) {
+			e.string(user)
+			e.time(c.forgotten[user])
+		}
+	}
 	return e
 }
 
@@ -132,6 +141,14 @@ func decodeConversation(payload []byte) (conversation, error) {
 		c.open = make([]string, 0, n+1)
 		for range n {
 			c.open = append(c.open, d.string())
+		}
+	}
+	if d.err == nil && len(d.b) > 0 {
+		n := d.count()
+		c.forgotten = make(map[string]time.Time, n)
+		for range n {
+			user := d.string()
+			c.forgotten[user] = d.time()
 		}
 	}
 	return c, d.end()

@@ -36,7 +36,7 @@ func (v view) history(thread []byte, limit int) (storage.History, error) {
 	if limit > 0 {
 		n = min(n, uint64(limit))
 	}
-	h := storage.History{From: c.from}
+	h := storage.History{From: c.from, Forgotten: c.forgotten}
 	if n == 0 {
 		return h, nil
 	}

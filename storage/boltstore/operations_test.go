@@ -40,7 +40,7 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 	switch o.rng.IntN(13) {
 	case 0, 1, 2:
 		var fresh bool
-		turn := storage.Turn{ID: id, Key: key, TS: fmt.Sprint(o.n), Text: id, ReceivedAt: at, UpdatedAt: at}
+		turn := storage.Turn{ID: id, Key: key, UserID: fmt.Sprint("U", o.rng.IntN(3)), TS: fmt.Sprint(o.n), Text: id, ReceivedAt: at, UpdatedAt: at}
 		fresh, err = s.Accept(ctx, turn, []storage.DedupeKey{{Kind: "event", Value: fmt.Sprint(o.rng.IntN(400))}})
 		o.count(err, map[bool]string{true: "accepted", false: "duplicate"}[fresh])
 	case 3, 4, 5, 6:
@@ -100,6 +100,17 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 			o.count(err, "unsaid")
 		}
 	}
+	if err == nil && o.rng.IntN(10) == 0 {
+		// Seldom, or nothing would be left for the others.
+		f := storage.Forgetting{UserID: fmt.Sprint("U", o.rng.IntN(3)), At: at, Limit: 1 + o.rng.IntN(3)}
+		if o.rng.IntN(2) == 0 {
+			f = storage.Forgetting{Key: key, At: at}
+		}
+		var done storage.Forgotten
+		if done, err = storage.ForgetAll(ctx, s, f, nil); done.Conversations > 0 {
+			o.count(err, "forgotten")
+		}
+	}
 	for _, refusal := range []error{storage.ErrConflict, storage.ErrNotFound} {
 		if errors.Is(err, refusal) {
 			o.seen["refused"]++
@@ -112,9 +123,9 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 // messages are what a turn leaves in the history.
 func messages(turn storage.Turn) []storage.Message {
 	return []storage.Message{
-		{TurnID: turn.ID, Role: storage.RoleUser, TS: turn.TS, Text: turn.Text},
+		{TurnID: turn.ID, Role: storage.RoleUser, UserID: turn.UserID, TS: turn.TS, Text: turn.Text},
 		{TurnID: turn.ID, Role: storage.RoleAssistant, Text: "a"},
-		{TurnID: turn.ID, Role: storage.RoleUser, TS: turn.TS + "1", Text: "heard"},
+		{TurnID: turn.ID, Role: storage.RoleUser, UserID: "U1", TS: turn.TS + "1", Text: "heard"},
 	}
 }
 

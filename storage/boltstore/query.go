@@ -83,6 +83,38 @@ func (v view) openTurns(key storage.ConversationKey) ([]storage.Turn, error) {
 	return turns, nil
 }
 
+// Turns implements [storage.Store].
+func (s *Store) Turns(ctx context.Context, key storage.ConversationKey) ([]storage.Turn, error) {
+	var turns []storage.Turn
+	err := s.read(ctx, func(v view) (err error) {
+		turns, err = v.allTurns(key, threadKey(key))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("turns of %s: %w", key, err)
+	}
+	slices.SortFunc(turns, compareTurns)
+	return turns, nil
+}
+
+func (v view) allTurns(key storage.ConversationKey, thread []byte) ([]storage.Turn, error) {
+	_, ok, err := v.conversation(thread)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, v.absent(bucketThread, conversationKey(thread))
+	}
+	var turns []storage.Turn
+	for turn, err := range v.turns(key, thread) {
+		if err != nil {
+			return nil, err
+		}
+		turns = append(turns, turn)
+	}
+	return turns, nil
+}
+
 func compareTurns(a, b storage.Turn) int {
 	return cmp.Or(compareTS(a.TS, b.TS), a.ReceivedAt.Compare(b.ReceivedAt), strings.Compare(a.ID, b.ID))
 }

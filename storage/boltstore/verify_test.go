@@ -87,7 +87,7 @@ func TestRandomOperations(t *testing.T) {
 			t.Errorf("Verify of what ordinary use has left: %v\n%q", err, r.Problems)
 		}
 	}
-	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "reopened", "unsaid", "amended", "purged"} {
+	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "reopened", "unsaid", "amended", "purged", "forgotten"} {
 		if r.seen[kind] == 0 {
 			t.Errorf("nothing was %s: the test does not do what it should", kind)
 		}

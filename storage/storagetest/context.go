@@ -108,6 +108,7 @@ func (t *T) everyMethod(l storage.Lease) map[string]func(context.Context) error 
 		"Renew":   func(ctx context.Context) error { return second(s.Renew(ctx, l, start, 100*time.Hour)) },
 		"Release": func(ctx context.Context) error { return s.Release(ctx, l) },
 		"Open":    func(ctx context.Context) error { return second(s.Open(ctx, thread)) },
+		"Turns":   func(ctx context.Context) error { return second(s.Turns(ctx, thread)) },
 		"Turn":    func(ctx context.Context) error { return second(s.Turn(ctx, "1")) },
 		"Advance": func(ctx context.Context) error {
 			return second(s.Advance(ctx, l, storage.Change{TurnID: "1", From: storage.StateReceived, To: storage.StatePosting, At: start}))
@@ -137,6 +138,13 @@ func (t *T) everyMethod(l storage.Lease) map[string]func(context.Context) error 
 		"Usage": func(ctx context.Context) error { return second(s.Usage(ctx, storage.UsageQuery{})) },
 		"Purge": func(ctx context.Context) error {
 			return second(s.Purge(ctx, storage.Before{Dedupe: after(time.Hour)}, 10))
+		},
+		"Forget": func(ctx context.Context) error {
+			return second(s.Forget(ctx, storage.Forgetting{UserID: "U1", At: start}))
+		},
+		"Export": func(ctx context.Context) error {
+			_, _, err := s.Export(ctx, "U1", "", 0)
+			return err
 		},
 	}
 }
