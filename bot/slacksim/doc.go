@@ -44,6 +44,8 @@
 //	conversations.history, .info, .members, .open (group direct messages too)
 //	assistant.threads.setStatus
 //	                        ends with the bot's next message in the thread, or after two minutes
+//	files.getUploadURLExternal, the upload, files.completeUploadExternal
+//	                        length is checked; one channel by channel_id; see [Workspace.FileContent]
 //	views.publish           kept for [Workspace.Home]; only type, number of blocks and size are checked
 //	response_url            five uses in 30 minutes; ephemeral, in_channel, replace_original, delete_original
 //	Socket Mode             hello, WebSocket pings, up to ten connections and too_many_websockets, a random
@@ -63,7 +65,7 @@
 // # What is not
 //
 // Scopes and missing_scope; users who are not in a channel; edit windows; attachments, which are accepted and
-// dropped; block_mismatch and most rules of Block Kit; files beyond their description; URLs that Slack
+// dropped; block_mismatch and most rules of Block Kit; the content of files that people post; URLs that Slack
 // wraps in <> and rich_text blocks in what people type; unfurling, links and pings by link_names; the exact
 // order in which Slack checks arguments; a thread_ts that no message has, which is accepted (Slack's answer
 // is not documented); tombstones of deleted roots; modals, shortcuts, App Home clicks; agent sessions beyond

@@ -44,6 +44,8 @@ type Workspace struct {
 	statuses   map[tsKey]*status
 	hooks      map[string]*hook
 	homes      map[string]json.RawMessage
+	uploads    map[string]*upload // by the end of their URL, until they are completed
+	files      map[string]*upload // by file id, once completed
 
 	sockets   []*socket            // in rotation, oldest first
 	conns     map[*socket]struct{} // all that are not closed yet
@@ -91,6 +93,8 @@ func New(o Options) *Workspace {
 		statuses:  map[tsKey]*status{},
 		hooks:     map[string]*hook{},
 		homes:     map[string]json.RawMessage{},
+		uploads:   map[string]*upload{},
+		files:     map[string]*upload{},
 		tickets:   map[string]time.Time{},
 		conns:     map[*socket]struct{}{},
 		readers:   map[*http.ResponseController]struct{}{},
@@ -154,7 +158,8 @@ func (w *Workspace) join() bool {
 }
 
 // ServeHTTP answers Slack's Web API under /api/, Socket Mode under /link/,
-// response URLs under /response/, the page under / and its API under /sim/.
+// response URLs under /response/, uploads of the app under /upload/, the page
+// under / with uploaded files under /files/, and its API under /sim/.
 func (w *Workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	switch {
@@ -164,10 +169,14 @@ func (w *Workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.serveLink(rw, r)
 	case strings.HasPrefix(path, "/response/"):
 		w.serveResponseURL(rw, r, strings.TrimPrefix(path, "/response/"))
+	case strings.HasPrefix(path, "/upload/"):
+		w.serveUpload(rw, r, strings.TrimPrefix(path, "/upload/"))
 	case !w.opt.AnyHost && !loopbackHost(r.Host):
 		sendError(rw, http.StatusForbidden, "this host name is not served here")
 	case strings.HasPrefix(path, "/sim/"):
 		w.serveSim(rw, r, strings.TrimPrefix(path, "/sim/"))
+	case strings.HasPrefix(path, "/files/"):
+		w.serveFile(rw, r, strings.TrimPrefix(path, "/files/"))
 	default:
 		serveWeb(rw, r)
 	}

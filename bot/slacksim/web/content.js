@@ -11,12 +11,20 @@ export function renderContent(m, ctx) {
   if (!ctx.store.isBot(m)) out.push(h('div', { class: 'mrkdwn' }, mrkdwn(m.text, ctx.store)));
   else out.push(...appContent(m, ctx));
   for (const file of m.files ?? []) {
-    out.push(h('p', { class: 'file' }, file.title || file.name || 'file'));
+    out.push(h('p', { class: 'file' }, fileLabel(file)));
   }
   if (m.streaming_state === 'in_progress') addCaret(out, m);
   if (m.streaming_state === 'errored') out.push(h('p', { class: 'stream-error' }, 'This message was cut off.'));
   if (m.edited) addEdited(out);
   return out;
+}
+
+// Only what the app has uploaded has content to look at.
+function fileLabel(file) {
+  const label = file.title || file.name || 'file';
+  if (!file.size) return label;
+  const href = `/files/${encodeURIComponent(file.id)}/${encodeURIComponent(file.name)}`;
+  return h('a', { href, download: file.name }, `${label} (${file.name}, ${file.size} bytes)`);
 }
 
 function appContent(m, ctx) {
