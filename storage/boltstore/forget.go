@@ -13,7 +13,7 @@ import (
 
 const (
 	forgetLimit = 25   // conversations changed in one write
-	scanStep    = 5000 // records read in one call, about; they are 10 ms
+	scanStep    = 5000 // records read in one call, about; they are a few ms
 )
 
 // Forget implements [storage.Store].
