@@ -10,7 +10,8 @@ const Everyone = "*"
 type Access struct {
 	Users    []string
 	Channels []string // direct messages are not channels: Users decides there
-	// Admins may see the whole workspace's figures.
+	// Admins may see the whole workspace's figures, stop any answer and have any
+	// thread forgotten.
 	Admins []string
 	// External admits people of other companies and channels shared with
 	// them (Slack Connect).

@@ -14,7 +14,7 @@ import (
 // command is one of ours, typed after the slash command or as the whole text of
 // a mention: Slack offers no slash commands in a thread's reply box.
 type command struct {
-	name string // usage, status, help, stop
+	name string // usage, status, help, stop, forget, export
 	args []string
 }
 
@@ -27,14 +27,19 @@ func parseCommand(text string) (command, bool) {
 	}
 	c := command{words[0], words[1:]}
 	switch c.name {
-	case "help", "status", "stop":
+	case "help", "status", "stop", "export":
 		return c, len(c.args) == 0
+	case "forget":
+		return c, len(c.args) == 0 || c.me()
 	case "usage":
 		_, err := parseUsageArgs(c.args)
 		return c, err == nil
 	}
 	return command{}, false
 }
+
+// me reports whether the command is about who gives it.
+func (c command) me() bool { return len(c.args) == 1 && c.args[0] == "me" }
 
 // handleCommand answers a slash command. The answer is seen by its author only.
 func (b *Bot) handleCommand(ctx context.Context, cmd slashCommand) any {
@@ -46,14 +51,28 @@ func (b *Bot) handleCommand(ctx context.Context, cmd slashCommand) any {
 	} else if words := strings.Fields(strings.ToLower(cmd.Text)); len(words) == 0 {
 		text = b.helpText()
 	} else {
-		text = b.runCommand(ctx, who, command{words[0], words[1:]})
+		text = b.runSlashCommand(ctx, aside{who: who, url: cmd.ResponseURL}, command{words[0], words[1:]})
 	}
 	return map[string]any{"response_type": "ephemeral", "text": text}
 }
 
+// runSlashCommand begins what takes a while, or has the answer: Slack gives up on
+// a command after three seconds.
+func (b *Bot) runSlashCommand(ctx context.Context, a aside, c command) string {
+	switch {
+	case c.name == "forget" && c.me():
+		b.spawn <- func(ctx context.Context) { b.offerForget(ctx, a) }
+		return "I am looking up what I remember of you…"
+	case c.name == "export":
+		b.spawn <- func(ctx context.Context) { b.export(ctx, a) }
+		return "I am putting together what I have of you, and will send it to you as a file…"
+	}
+	return b.runCommand(ctx, a.who, c)
+}
+
 // commandInThread carries out a command that was given by mentioning us.
 func (b *Bot) commandInThread(ctx context.Context, keys []storage.DedupeKey, e event, who actor, c command) error {
-	if c.name != "stop" {
+	if !slices.Contains([]string{"stop", "forget", "export"}, c.name) {
 		return b.answerPrivately(ctx, keys, e, b.runCommand(ctx, who, c))
 	}
 	fresh, err := b.o.Store.Once(ctx, keys, time.Now())
@@ -61,12 +80,23 @@ func (b *Bot) commandInThread(ctx context.Context, keys []storage.DedupeKey, e e
 		return b.storeError(err)
 	}
 	key := storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.thread()}
-	if e.direct() {
-		key.ThreadTS = e.ThreadTS // beside the threads of a direct message "stop" means all of them
+	a := aside{who: who, threadTS: e.ThreadTS}
+	switch {
+	case c.name == "stop":
+		if e.direct() {
+			key.ThreadTS = e.ThreadTS // beside the threads of a direct message "stop" means all of them
+		}
+		say, err := b.stopThread(ctx, who, key)
+		b.sayPrivately(who, key, say)
+		return err
+	case c.name == "export":
+		b.spawn <- func(ctx context.Context) { b.export(ctx, a) }
+	case c.me():
+		b.spawn <- func(ctx context.Context) { b.offerForget(ctx, a) }
+	default:
+		b.spawn <- func(ctx context.Context) { b.forgetThread(ctx, a, key, slackTime(e.TS)) }
 	}
-	say, err := b.stopThread(ctx, who, key)
-	b.sayPrivately(who, key, say)
-	return err
+	return nil
 }
 
 // runCommand returns a command's answer as mrkdwn.
@@ -78,6 +108,9 @@ func (b *Bot) runCommand(ctx context.Context, who actor, c command) string {
 		return b.statusReport(time.Now())
 	case "stop":
 		return "A slash command does not know the thread. Write " + "<@" + b.self.UserID + "> `stop` in it, or put :octagonal_sign: under the answer."
+	case "forget":
+		return "A slash command does not know the thread. Write <@" + b.self.UserID + "> `forget` in the thread that I am to forget. " +
+			"`" + b.o.Command + " forget me` is about everything you have ever said to me."
 	case "usage":
 		return b.usageReport(ctx, who, c.args, time.Now())
 	}
@@ -91,8 +124,11 @@ func (b *Bot) helpText() string {
 		"*Commands* (only you see the answer):",
 		"• `" + b.o.Command + " usage [me|channel|workspace] [today|week|month]`: tokens, cost and answers",
 		"• `" + b.o.Command + " status`: how Slack and the model providers are doing",
+		"• `" + b.o.Command + " forget me`: erases what you have said to me; I ask again before I do",
+		"• `" + b.o.Command + " export`: sends you what I have of you, as a file",
 		"• `" + b.o.Command + " help`: this",
 		"*Stop* an answer with its button, with :octagonal_sign: as a reaction to it, or by mentioning me in its thread: " + me + " `stop`.",
+		"*Forget* a thread by mentioning me in it: " + me + " `forget`.",
 		"In a thread, where Slack has no commands, mention me with the same words: " + me + " `usage`.",
 	}, "\n")
 }

@@ -186,7 +186,8 @@ func (b *Bot) handleDeletion(ctx context.Context, cb callback, ts string) error 
 		stopped := b.live.interrupt(turn.ID, stoppedError{userID: old.UserID, deleted: true})
 		if stopped || turn.State.Terminal() && len(turn.Parts) > 0 {
 			b.spawn <- func(ctx context.Context) {
-				b.whisper(ctx, old.ChannelID, old.UserID, turn.Key.ThreadTS, "You deleted your question, and I have forgotten it. Shall my answer go too?", removeBlocks(turn))
+				const text = "You deleted your question, and I have forgotten it. Shall my answer go too?"
+				b.whisper(ctx, old.ChannelID, old.UserID, turn.Key.ThreadTS, text, removeBlocks(turn, text)...)
 			}
 		}
 	}

@@ -116,6 +116,8 @@ type slashCommand struct {
 	UserID    string `json:"user_id"`
 	ChannelID string `json:"channel_id"`
 	TeamID    string `json:"team_id"`
+
+	ResponseURL string `json:"response_url"`
 }
 
 // interaction is the payload of an interactive envelope, as far as buttons on
@@ -133,11 +135,18 @@ type interaction struct {
 	Message struct {
 		TS       string `json:"ts"`
 		ThreadTS string `json:"thread_ts"`
-	} `json:"message"`
+	} `json:"message"` // absent if only one person sees it
+	Container struct {
+		ThreadTS string `json:"thread_ts"`
+	} `json:"container"`
+	ResponseURL string `json:"response_url"`
 }
 
 // thread is the ts of the thread in which the button stands.
 func (i interaction) thread() string {
+	if i.Message.TS == "" {
+		return i.Container.ThreadTS
+	}
 	if i.Message.ThreadTS != "" {
 		return i.Message.ThreadTS
 	}
@@ -148,4 +157,6 @@ type action struct {
 	ID    string `json:"action_id"`
 	Value string `json:"value"`
 	TS    string `json:"action_ts"`
+
+	responseURL string // of the click
 }

@@ -13,14 +13,15 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// Action ids of the buttons. The value is the turn's id; for feedback "up:" or
-// "down:" stands before it.
+// Action ids of the buttons. The value is the turn's id, unless noted; for feedback
+// "up:" or "down:" stands before it.
 const (
 	actionFeedback   = "bobbin_feedback"
 	actionStop       = "bobbin_stop"
 	actionRegenerate = "bobbin_regenerate"
 	actionDetails    = "bobbin_details"
 	actionRemove     = "bobbin_remove"
+	actionForget     = "bobbin_forget" // its value is the person
 )
 
 // answerBlocks stand under a whole answer: who answered, if it was not the
@@ -61,8 +62,10 @@ func lateBlocks(turn storage.Turn) []slack.Block {
 	return []slack.Block{slack.NewActionBlock("", button(actionRegenerate, turn.ID, "Yes, answer it"), button(actionRemove, turn.ID, "No"))}
 }
 
-func removeBlocks(turn storage.Turn) slack.Block {
-	return slack.NewActionBlock("", button(actionRemove, turn.ID, "Remove the answer"))
+// removeBlocks are a message that offers to remove an answer.
+func removeBlocks(turn storage.Turn, text string) []slack.Block {
+	return []slack.Block{slack.NewSectionBlock(slack.NewTextBlockObject(slack.PlainTextType, text, false, false), nil, nil),
+		slack.NewActionBlock("", button(actionRemove, turn.ID, "Remove the answer"))}
 }
 
 func button(action, value, text string) *slack.ButtonBlockElement {
@@ -80,10 +83,12 @@ func (b *Bot) handleInteraction(ctx context.Context, in interaction) error {
 	for _, a := range in.Actions {
 		do := map[string]func(context.Context, actor, action) (string, error){
 			actionFeedback: b.rate, actionStop: b.pressStop, actionRegenerate: b.regenerate, actionDetails: b.details, actionRemove: b.remove,
+			actionForget: b.pressForget,
 		}[a.ID]
 		if do == nil {
 			continue // a link button, or a button of an older version
 		}
+		a.responseURL = in.ResponseURL
 		say := string(b.o.Access.authorize(who))
 		if say == "" {
 			var err error
@@ -171,15 +176,14 @@ func (b *Bot) sayPrivately(who actor, key storage.ConversationKey, text string) 
 }
 
 // whisper says something that only one person sees.
-func (b *Bot) whisper(ctx context.Context, channelID, userID, threadTS, text string, buttons ...slack.Block) {
+func (b *Bot) whisper(ctx context.Context, channelID, userID, threadTS, text string, blocks ...slack.Block) {
 	err := b.insist(ctx, call{method: methodEphemeral, rank: rankMust}, func(ctx context.Context) error {
 		opts := []slack.MsgOption{slack.MsgOptionText(text, false), slack.MsgOptionParse(false)}
-		if len(buttons) > 0 {
-			section := slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, text, false, true), nil, nil)
-			opts = append(opts, slack.MsgOptionBlocks(append([]slack.Block{section}, buttons...)...))
-		}
 		if threadTS != "" {
 			opts = append(opts, slack.MsgOptionTS(threadTS))
+		}
+		if len(blocks) > 0 {
+			opts = append(opts, slack.MsgOptionBlocks(blocks...))
 		}
 		_, err := b.api.PostEphemeralContext(ctx, channelID, userID, opts...)
 		return err

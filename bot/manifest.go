@@ -24,8 +24,10 @@ var scopes = []struct{ name, use string }{
 	{"channels:history", "read the thread it is called into, and follow-ups, in public channels"},
 	{"chat:write", "answer, stream, show a status"},
 	{"commands", "the slash command"},
+	{"files:write", "send somebody the export of their own data"},
 	{"groups:history", "the same in private channels"},
 	{"im:history", "direct messages"},
+	{"im:write", "open the direct message to which an export goes"},
 	{"mpim:history", "the same in group messages"},
 	{"reactions:read", "the stop sign that stops an answer"},
 	{"users:read", "names of the people in a thread"},
@@ -75,7 +77,7 @@ func Manifest(o ManifestOptions) (string, error) {
 	line("features:")
 	line("  app_home:\n    home_tab_enabled: false\n    messages_tab_enabled: true\n    messages_tab_read_only_enabled: false")
 	line("  bot_user:\n    display_name: %s\n    always_online: true", strconv.Quote(botUserName(o.Name)))
-	line("  slash_commands:\n    - command: %s\n      description: Usage, status and help\n      usage_hint: \"usage | status | help\"\n      should_escape: true", o.Command)
+	line("  slash_commands:\n    - command: %s\n      description: Usage, status, your data and help\n      usage_hint: \"usage | status | forget me | export | help\"\n      should_escape: true", o.Command)
 	wanted, events := scopes, botEvents
 	if o.AgentView {
 		line("  agent_view: # cannot be undone, and guests cannot use the app any more\n    agent_description: Answers questions in your threads")

@@ -78,6 +78,10 @@ var callsPerMinute = map[string]int{
 	methodHistory:      50,
 	methodUserInfo:     100,
 	methodSetStatus:    600,
+	methodOpenDM:       50,
+	methodUploadURL:    100,
+	methodUploadDone:   100,
+	methodRespond:      100, // Slack gives no number
 }
 
 const (

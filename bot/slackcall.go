@@ -22,6 +22,10 @@ const (
 	methodHistory      = "conversations.history"
 	methodUserInfo     = "users.info"
 	methodSetStatus    = "assistant.threads.setStatus"
+	methodOpenDM       = "conversations.open"
+	methodUploadURL    = "files.getUploadURLExternal"
+	methodUploadDone   = "files.completeUploadExternal"
+	methodRespond      = "response_url" // no method, but paced like one
 )
 
 // callTimeout bounds one Web API call; slack-go sets no bound of its own.
@@ -30,6 +34,9 @@ const callTimeout = 15 * time.Second
 // statusPatience bounds the setting of a status: the first text waits for it, or
 // the status might outlive the answer.
 const statusPatience = 2 * time.Second
+
+// uploadPatience bounds the upload of a file.
+const uploadPatience = time.Minute
 
 // finalPatience bounds how long a call that must succeed is tried.
 const finalPatience = 3 * time.Minute
@@ -98,8 +105,11 @@ func (b *Bot) once(ctx context.Context, method string, do func(context.Context) 
 		ctx = context.WithoutCancel(ctx)
 	}
 	timeout := callTimeout
-	if method == methodSetStatus {
+	switch method {
+	case methodSetStatus:
 		timeout = statusPatience
+	case methodUploadURL: // with the upload itself
+		timeout = uploadPatience
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

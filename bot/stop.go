@@ -90,6 +90,15 @@ func (l *live) spare(turnID string) {
 	delete(l.doomed, turnID)
 }
 
+// pardon forgets that turns were to be stopped: they have ended otherwise.
+func (l *live) pardon(ids map[string]bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range ids {
+		delete(l.doomed, id)
+	}
+}
+
 // in returns the turns of a conversation that are being answered, or with no
 // ThreadTS those of a channel.
 func (l *live) in(key storage.ConversationKey) (ids []string) {

@@ -52,7 +52,7 @@ func (b *Bot) unseen(ctx context.Context, turn storage.Turn, history storage.His
 	var out []storage.Message
 	for _, m := range messages {
 		e := event{Subtype: m.SubType, UserID: m.User, BotID: m.BotID, ChannelID: turn.Key.ChannelID, TS: m.Timestamp}
-		if known[m.Timestamp] || m.Timestamp >= turn.TS || !e.fromPerson(b.self) {
+		if known[m.Timestamp] || m.Timestamp >= turn.TS || !e.fromPerson(b.self) || forgotten(history, m.User, m.Timestamp) {
 			continue
 		}
 		if mentions(m.Text, b.self.UserID) && time.Since(tsTime(m.Timestamp)) < tooLate {
@@ -66,6 +66,13 @@ func (b *Bot) unseen(ctx context.Context, turn storage.Turn, history storage.His
 		out = append(out, storage.Message{TurnID: turn.ID, Role: storage.RoleUser, UserID: m.User, TS: m.Timestamp, Text: text})
 	}
 	return out[max(0, len(out)-threadLimit):] // the newest say what is being discussed
+}
+
+// forgotten reports whether what a user said in the message ts was erased here.
+// Slack still has it.
+func forgotten(h storage.History, userID, ts string) bool {
+	at := slackTime(ts)
+	return !at.After(h.Forgotten[""]) || !at.After(h.Forgotten[userID])
 }
 
 // nameTTL is how long a display name is believed.

@@ -189,6 +189,9 @@ var scopeOf = map[string][]string{
 	"conversations.replies":       {"channels:history", "groups:history", "im:history", "mpim:history"},
 	"conversations.history":       {"channels:history", "groups:history", "im:history", "mpim:history"},
 	"users.info":                  {"users:read"},
+	"conversations.open":          {"im:write"},
+	"files.getUploadURLExternal":  {"files:write"}, "files.completeUploadExternal": {"files:write"},
+	"response_url": nil, // comes with a command or a click
 }
 
 // scopeOfEvent is the scope each event subscription needs.

@@ -1,0 +1,54 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+)
+
+// aside is where one person is told something that nobody else sees.
+type aside struct {
+	who      actor
+	threadTS string // "" is the channel itself
+	// url is the response_url of a command or a click. It works in channels that
+	// the bot is not in, five times within half an hour.
+	url string
+	// replace puts what is told in the place of the message that was clicked: an
+	// ephemeral one cannot be changed in any other way.
+	replace bool
+}
+
+// tell says something aside.
+func (b *Bot) tell(ctx context.Context, a aside, text string, blocks ...slack.Block) {
+	if a.url == "" {
+		b.whisper(ctx, a.who.ChannelID, a.who.UserID, a.threadTS, text, blocks...)
+		return
+	}
+	msg := &slack.WebhookMessage{ResponseType: slack.ResponseTypeEphemeral, Text: text, ThreadTimestamp: a.threadTS, ReplaceOriginal: a.replace}
+	if len(blocks) > 0 {
+		msg.Blocks = &slack.Blocks{BlockSet: blocks}
+	}
+	err := b.insist(ctx, call{method: methodRespond, rank: rankMust}, func(ctx context.Context) error {
+		return slack.PostWebhookCustomHTTPContext(ctx, a.url, b.http, msg)
+	})
+	if err != nil {
+		// The URL is as good as a password for half an hour: errors of the HTTP
+		// client name it.
+		b.log.Warn("private answer not shown", "channel", a.who.ChannelID, "unknown", errors.Is(err, errUnknown))
+	}
+}
+
+// slackTime is the moment of a Slack ts, by Slack's clock. What is no ts is now.
+func slackTime(ts string) time.Time {
+	sec, micro, _ := strings.Cut(ts, ".")
+	s, err := strconv.ParseInt(sec, 10, 64)
+	if err != nil {
+		return time.Now()
+	}
+	us, _ := strconv.ParseInt((micro + "000000")[:6], 10, 64)
+	return time.Unix(s, us*1000)
+}
