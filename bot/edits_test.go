@@ -42,7 +42,7 @@ func (w *world) lastPrompt() string {
 	for _, m := range requests[len(requests)-1].Messages[1:] {
 		lines = append(lines, m.Content)
 	}
-	return strings.Join(lines, "\n")
+	return strings.Join(lines, "|")
 }
 
 // A question that was answered is answered again in its place, once however

@@ -30,16 +30,6 @@ func (w *world) told(user, channel, text string) slacksim.Message {
 	return found
 }
 
-// lastPrompt is what the model was given last, but for the system prompt.
-func (w *world) lastPrompt() string {
-	requests := w.model.Requests()
-	var said []string
-	for _, m := range requests[len(requests)-1].Messages[1:] {
-		said = append(said, m.Content)
-	}
-	return strings.Join(said, "|")
-}
-
 // known is what the store has of a person.
 func (w *world) known(user string) []storage.Exported {
 	w.t.Helper()

@@ -72,6 +72,7 @@ Keep its data safe:                      bobbin backup, bobbin restore, bobbin d
 	root.PersistentFlags().StringVar(&env.configPath, "config", "", "configuration file (default: bobbin.yaml in this folder, if there is one)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(env), batchCommand(env), demoCommand(env), checkCommand(env), modelsCommand(env), configCommand(env), manifestCommand(env), versionCommand(env),
+		forgetCommand(env), exportCommand(env),
 		backupCommand(env), restoreCommand(env), dbCommand(env))
 
 	err := root.ExecuteContext(ctx)

@@ -95,9 +95,14 @@ func openStore(path string, c storageConfig) (*boltstore.Store, error) {
 		return nil, usageError{err}
 	}
 	store, err := boltstore.Open(path, boltstore.Options{MaxSize: maxSize})
-	if err == nil {
-		return store, nil
+	if err != nil {
+		return nil, explainStore(path, err)
 	}
+	return store, nil
+}
+
+// explainStore adds to an error of opening a store what to do about it.
+func explainStore(path string, err error) error {
 	shown, absErr := filepath.Abs(path)
 	if absErr != nil {
 		shown = path
@@ -120,7 +125,7 @@ func openStore(path string, c storageConfig) (*boltstore.Store, error) {
 	if hint != "" {
 		hint = "; " + hint
 	}
-	return nil, fmt.Errorf("open store %s: %w%s", shown, err, hint)
+	return fmt.Errorf("open store %s: %w%s", shown, err, hint)
 }
 
 // explain adds to an error of the bot what the operator can do.

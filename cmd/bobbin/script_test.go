@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/bobbin-bot/bobbin/storage"
 	"github.com/bobbin-bot/bobbin/storage/boltstore"
 )
 
@@ -37,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"store":  storeFile,
 			"damage": damageFile,
 			"serve":  serveFile,
+			"seed":   seed,
 		},
 	})
 }
@@ -58,6 +62,37 @@ func lock(ts *testscript.TestScript, _ bool, args []string) {
 	s, err := boltstore.Open(ts.MkAbs(args[0]), boltstore.Options{})
 	ts.Check(err)
 	ts.Defer(func() { s.Close() })
+}
+
+// seed FILE makes a store in which two people have asked something in one thread
+// and one of them in another, where a third question is still open.
+func seed(ts *testscript.TestScript, _ bool, args []string) {
+	s, err := boltstore.Open(ts.MkAbs(args[0]), boltstore.Options{})
+	ts.Check(err)
+	defer s.Close()
+	ctx, at := context.Background(), time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for _, q := range []struct{ user, thread, ts, text string }{
+		{"U0ANN", "1700000000.000100", "1700000000.000100", "Where is the key?"},
+		{"U0BEN", "1700000000.000100", "1700000001.000100", "And the door?"},
+		{"U0ANN", "1700000500.000100", "1700000500.000100", "Is it blue?"},
+		{"U0DANA", "1700000900.000100", "1700000900.000100", "open"},
+	} {
+		key := storage.ConversationKey{TeamID: "T0", ChannelID: "C0GENERAL", ThreadTS: q.thread}
+		_, err := s.Accept(ctx, storage.Turn{ID: q.ts, Key: key, UserID: q.user, TS: q.ts, Text: "<@" + q.user + ">: " + q.text, ReceivedAt: at}, nil)
+		ts.Check(err)
+		if q.text == "open" {
+			continue
+		}
+		l, err := s.Acquire(ctx, key, "seed", at, time.Hour)
+		ts.Check(err)
+		_, err = s.Finish(ctx, l, storage.Result{TurnID: q.ts, From: storage.StateReceived, At: at, Answer: "Yes.", Messages: []storage.Message{
+			{TurnID: q.ts, Role: storage.RoleUser, UserID: q.user, TS: q.ts, Text: q.text},
+			{TurnID: q.ts, Role: storage.RoleAssistant, Text: "Yes."},
+		}})
+		ts.Check(err)
+		_, err = s.Advance(ctx, l, storage.Change{TurnID: q.ts, From: storage.StateFinal, To: storage.StateDone, At: at})
+		ts.Check(err)
+	}
 }
 
 // listen NAME listens on a port and puts its address into a variable.
