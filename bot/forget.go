@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -45,15 +46,16 @@ func (b *Bot) offerForget(ctx context.Context, a aside) {
 		"Counts and costs stay in my books, without any text. What I am writing for you now is stopped. " + slackKeeps
 	b.tell(ctx, a, text,
 		slack.NewSectionBlock(slack.NewTextBlockObject(slack.MarkdownType, text, false, false), nil, nil),
-		slack.NewActionBlock("", button(actionForget, a.who.UserID, "Forget everything I said").WithStyle(slack.StyleDanger)))
+		slack.NewActionBlock("", button(actionForget, a.who.UserID+":"+newTurnID(), "Forget everything I said").WithStyle(slack.StyleDanger)))
 }
 
-// pressForget carries out the click under what offerForget said.
+// pressForget carries out the click under what offerForget said, once: a second
+// one would find nothing, and say so in the place of what was forgotten.
 func (b *Bot) pressForget(ctx context.Context, who actor, c action) (string, error) {
-	if c.Value != who.UserID {
+	if !strings.HasPrefix(c.Value, who.UserID+":") {
 		return "", nil // nobody else is shown the button
 	}
-	fresh, err := b.o.Store.Once(ctx, []storage.DedupeKey{{Kind: "action", Value: c.TS + ":" + who.UserID + ":" + c.ID}}, time.Now())
+	fresh, err := b.o.Store.Once(ctx, []storage.DedupeKey{{Kind: "action", Value: c.ID + ":" + c.Value}}, time.Now())
 	if err != nil || !fresh {
 		return "", b.storeError(err)
 	}

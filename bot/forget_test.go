@@ -253,6 +253,7 @@ func TestForgetMeTwice(t *testing.T) {
 		}
 		w.told(ann, general, "I have forgotten 1 question and 2 messages in 1 conversation")
 		w.settle()
+		w.told(ann, general, "I have forgotten 1 question and 2 messages in 1 conversation") // still there
 		if n := strings.Count(w.logs.String(), "not all was forgotten"); n > 0 {
 			t.Errorf("%d of the clicks failed:\n%s", n, w.logs)
 		}

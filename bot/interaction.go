@@ -21,7 +21,7 @@ const (
 	actionRegenerate = "bobbin_regenerate"
 	actionDetails    = "bobbin_details"
 	actionRemove     = "bobbin_remove"
-	actionForget     = "bobbin_forget" // its value is the person
+	actionForget     = "bobbin_forget" // its value is the person and the offer
 )
 
 // answerBlocks stand under a whole answer: who answered, if it was not the

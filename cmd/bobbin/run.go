@@ -96,13 +96,13 @@ func openStore(path string, c storageConfig) (*boltstore.Store, error) {
 	}
 	store, err := boltstore.Open(path, boltstore.Options{MaxSize: maxSize})
 	if err != nil {
-		return nil, explainStore(path, err)
+		return nil, explainOpen(path, err)
 	}
 	return store, nil
 }
 
-// explainStore adds to an error of opening a store what to do about it.
-func explainStore(path string, err error) error {
+// explainOpen adds to an error of opening a store what to do about it.
+func explainOpen(path string, err error) error {
 	shown, absErr := filepath.Abs(path)
 	if absErr != nil {
 		shown = path

@@ -48,7 +48,7 @@ func withStore(ctx context.Context, env *environment, do func(context.Context, s
 		return fmt.Errorf("%w; a bot is serving with it: stop the bot, run this again, and start it. In Slack people can have things forgotten meanwhile: /bobbin help", err)
 	}
 	if err != nil {
-		return explainStore(path, err)
+		return explainOpen(path, err)
 	}
 	defer func() { err = errors.Join(err, closeStore(store)) }()
 	return do(ctx, store)
