@@ -14,7 +14,7 @@ import (
 )
 
 // slackKeeps ends each message about something that was forgotten.
-const slackKeeps = "The messages in Slack are still there: they are Slack's, and who wrote them can delete them."
+const slackKeeps = "The messages in Slack stay: they are Slack's, and who wrote them can delete them."
 
 // offerForget asks somebody whether everything they said is to be forgotten.
 // Nothing happens without the click.

@@ -65,7 +65,7 @@ func TestForgetThread(t *testing.T) {
 		w.answered(general, ts, 2)
 		w.post(ben, general, ts, "@bobbin forget")
 		said := w.told(ben, general, "I have forgotten this thread").Text
-		if want := "2 questions and 5 messages. The messages in Slack are still there"; !strings.Contains(said, want) {
+		if want := "2 questions and 5 messages. The messages in Slack stay"; !strings.Contains(said, want) {
 			t.Errorf("told %q, want %q", said, want)
 		}
 		if n := len(w.history(general, ts)); n != 0 || len(w.history(general, other)) != 2 {
@@ -170,7 +170,7 @@ func TestForgetMe(t *testing.T) {
 				}
 
 				w.press(ann, general, offer, "bobbin_forget")
-				w.told(ann, general, "I have forgotten 2 questions and 5 messages in 3 conversations. The messages in Slack are still there")
+				w.told(ann, general, "I have forgotten 2 questions and 5 messages in 3 conversations. The messages in Slack stay")
 				for _, m := range w.slack.Ephemerals(ann, general) {
 					if hasButton(m, "Forget everything I said") {
 						t.Error("the button is still there")
