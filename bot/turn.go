@@ -14,8 +14,9 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// maxAttempts is how often the model is asked for one turn, counting crashes.
-const maxAttempts = 3
+// maxAttempts is how often the model is asked for one turn, counting crashes and
+// edits at the last moment.
+const maxAttempts = 5
 
 // historyLimit is how many messages of a conversation a prompt looks at.
 const historyLimit = 200
