@@ -146,7 +146,7 @@ func TestRegenerateGivenUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.Advance(ctx, lease, storage.Change{TurnID: id, From: turn.State, To: turn.State, Attempt: 3}); err != nil {
+		if _, err := store.Advance(ctx, lease, storage.Change{TurnID: id, From: turn.State, To: turn.State, Attempt: 5}); err != nil {
 			t.Fatal(err)
 		}
 		store.Close()
