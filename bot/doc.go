@@ -39,9 +39,8 @@
 //     last edit tells people that the answer is whole. Then the turn is done.
 //
 // Beside the path: command.go and usage.go answer the slash command,
-// interaction.go the buttons (stop.go ends an answer, details.go explains
-// one), retention.go deletes what has expired,
-// manifest.go prints the Slack app.
+// interaction.go the buttons (stop.go ends an answer, details.go explains one),
+// retention.go deletes what has expired, manifest.go prints the Slack app.
 //
 // # States
 //
