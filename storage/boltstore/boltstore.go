@@ -145,6 +145,9 @@ func (s *Store) Close() error {
 		c.putMetaNumber("clean stop", s.leases.boot)
 		return nil
 	})
+	if errors.Is(err, storage.ErrFull) {
+		err = nil // there is no room for the mark; all that was stored is
+	}
 	if err := errors.Join(err, s.db.Close()); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}

@@ -224,7 +224,7 @@ func openImage(t *testing.T, image []byte) *Store {
 
 func tryImage(t *testing.T, image []byte) (*Store, error) {
 	t.Helper()
-	f, err := os.CreateTemp(t.TempDir(), "*.db")
+	f, err := os.CreateTemp(memoryDir(t), "*.db")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,9 +34,9 @@ func TestDiskFaults(t *testing.T) {
 		want        error // what the writer is told
 		upTo        int
 	}{
-		{"pwrite64", "EIO", storage.ErrFailed, 8},
+		{"pwrite64", "EIO", storage.ErrFailed, 6},
 		{"fdatasync", "EIO", storage.ErrFailed, 5},
-		{"pwrite64", "ENOSPC", storage.ErrFull, 8},
+		{"pwrite64", "ENOSPC", storage.ErrFull, 6},
 		{"fdatasync", "ENOSPC", storage.ErrFailed, 5},
 	} {
 		t.Run(c.call+" "+c.errno, func(t *testing.T) {
@@ -44,10 +44,10 @@ func TestDiskFaults(t *testing.T) {
 			for n := 1; n <= c.upTo; n++ {
 				path := filepath.Join(t.TempDir(), "bobbin.db")
 				closeTest(t, openTest(t, path))
-				cmd := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace="+c.call,
+				cmd := exec.Command(strace, "-f", "--seccomp-bpf", "-qq", "-o", os.DevNull, "-e", "trace="+c.call,
 					"-e", fmt.Sprintf("inject=%s:error=%s:when=%d", c.call, c.errno, n),
 					os.Args[0], "-test.run=^TestDiskFaults$")
-				cmd.Env = append(os.Environ(), faultPath+"="+path)
+				cmd.Env = append(os.Environ(), faultPath+"="+path, "GORACE=atexit_sleep_ms=0")
 				out, err := cmd.Output()
 				if e, ok := errors.AsType[*exec.ExitError](err); ok && strings.Contains(string(e.Stderr), "ptrace") {
 					t.Skipf("strace may not trace here: %s", e.Stderr)
@@ -68,9 +68,6 @@ func TestDiskFaults(t *testing.T) {
 			if hit < 2 {
 				t.Errorf("only %d faults hit a write", hit)
 			}
-			if visible > 0 && errors.Is(c.want, storage.ErrFull) {
-				t.Error("a write that is stored was answered with ErrFull: it would be done twice")
-			}
 		})
 	}
 }
@@ -85,7 +82,7 @@ func faultReport(t *testing.T, out string) (stored []string, failed string) {
 			stored = append(stored, id)
 		} else if text, ok := strings.CutPrefix(line, "failed "); ok && failed == "" {
 			failed = text
-		} else if text, ok := strings.CutPrefix(line, "wrong "); ok {
+		} else if text, ok := strings.CutPrefix(line, "wrong: "); ok {
 			t.Error(text)
 		}
 	}
@@ -130,14 +127,20 @@ func writeUntilFault(path string) {
 			continue
 		}
 		fmt.Fprintln(out, "failed", err)
-		if errors.Is(err, storage.ErrFull) {
-			s.room.until, s.room.disk = s.room.until.AddDate(1, 0, 0), nil // ten seconds later
-			if err := store(n); err != nil {
-				fmt.Fprintln(out, "wrong: the same turn again:", err)
-			} else {
-				fmt.Fprintln(out, "stored", n)
+		// Each thread of the process has a count of its own, so it may hit twice.
+		for try := 0; errors.Is(err, storage.ErrFull) && try < 10; try++ {
+			if _, missing := s.Turn(context.Background(), fmt.Sprint(n)); !errors.Is(missing, storage.ErrNotFound) {
+				fmt.Fprintln(out, "wrong: stored, and answered with ErrFull, so that it is done twice:", missing)
 			}
+			s.room.until, s.room.disk = s.room.until.AddDate(1, 0, 0), nil // ten seconds later
+			err = store(n)
+		}
+		if err == nil {
+			fmt.Fprintln(out, "stored", n)
 			continue
+		}
+		if !errors.Is(err, storage.ErrFailed) {
+			fmt.Fprintln(out, "wrong: the same turn again:", err)
 		}
 		if err := store(n + 1); !errors.Is(err, storage.ErrFailed) {
 			fmt.Fprintln(out, "wrong: another turn after the failure:", err)
