@@ -89,3 +89,21 @@ func TestRecoveryFromEachState(t *testing.T) {
 		})
 	}
 }
+
+// A process that streamed was killed, and the next one only edits: the open stream
+// that it finds is closed, for Slack lets nobody edit it before.
+func TestOpenStreamFoundInEditMode(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = script("The whole answer.") }, func(w *world) {
+		w.halt()
+		ts := w.post(ann, general, "", "@bobbin hello")
+		posted := w.crashed(ts, storage.StatePosting, "stream", false)
+		w.options.Reply.Mode = bot.ReplyEdit
+		w.start()
+		reply := w.answered(general, ts, 1)
+		w.settle()
+		if n := len(w.replies(general, ts)); n != 1 || reply.TS != posted || reply.Markdown != "The whole answer." {
+			t.Errorf("%d replies, %q in %s; want the answer in %s alone", n, reply.Markdown, reply.TS, posted)
+		}
+		w.noOpenTurns()
+	})
+}

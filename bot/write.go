@@ -216,7 +216,7 @@ func (b *Bot) findReply(ctx context.Context, turn storage.Turn, number int) (*fo
 			switch {
 			case m.Metadata.EventType == "":
 				if !recorded(turn, m.Timestamp) {
-					open = &found{ts: m.Timestamp, stream: b.streams(turn.Key.ChannelID)}
+					open = &found{ts: m.Timestamp, stream: true}
 				}
 			case isPart(m.Metadata, turn.ID, number):
 				return &found{ts: m.Timestamp}, nil
