@@ -15,14 +15,20 @@ import (
 // reply in Slack. It returns that reply's ts.
 func (w *world) crashed(ts string, state storage.State, posted string, parts bool) (replyTS string) {
 	w.t.Helper()
+	return w.crashedIn(ts, ts, state, posted, parts)
+}
+
+// crashedIn does so in the thread of another message.
+func (w *world) crashedIn(thread, ts string, state storage.State, posted string, parts bool) (replyTS string) {
+	w.t.Helper()
 	ctx := w.t.Context()
 	store, err := boltstore.Open(w.path, boltstore.Options{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer store.Close()
-	key := storage.ConversationKey{TeamID: "T0SIM", ChannelID: general, ThreadTS: ts}
-	turn := storage.Turn{ID: "turn-of-the-crash", Key: key, State: storage.StateReceived, UserID: ann, TS: ts,
+	key := storage.ConversationKey{TeamID: "T0SIM", ChannelID: general, ThreadTS: thread}
+	turn := storage.Turn{ID: "turn-of-" + ts, Key: key, State: storage.StateReceived, UserID: ann, TS: ts,
 		Text: "<@U0ANN>: hello", ReceivedAt: time.Now()}
 	keys := []storage.DedupeKey{{Kind: "message", Value: general + ":" + ts}}
 	if fresh, err := store.Accept(ctx, turn, keys); err != nil || !fresh {
@@ -31,11 +37,11 @@ func (w *world) crashed(ts string, state storage.State, posted string, parts boo
 	stored := []storage.Part{}
 	switch posted {
 	case "message":
-		replyTS = w.api(methodPost, url.Values{"text": {"half an answ"}, "thread_ts": {ts},
+		replyTS = w.api(methodPost, url.Values{"text": {"half an answ"}, "thread_ts": {thread},
 			"metadata": {`{"event_type":"bobbin_reply","event_payload":{"reply":"` + turn.ID + `","part":0}}`}})
 		stored = append(stored, storage.Part{TS: replyTS})
 	case "stream":
-		replyTS = w.api(methodStart, url.Values{"thread_ts": {ts}, "recipient_user_id": {ann}, "recipient_team_id": {"T0SIM"},
+		replyTS = w.api(methodStart, url.Values{"thread_ts": {thread}, "recipient_user_id": {ann}, "recipient_team_id": {"T0SIM"},
 			"chunks": {`[{"type":"markdown_text","text":"half an answ"}]`}})
 		stored = append(stored, storage.Part{TS: replyTS, Stream: true})
 	}

@@ -107,3 +107,23 @@ func TestOpenStreamFoundInEditMode(t *testing.T) {
 		w.noOpenTurns()
 	})
 }
+
+// A question that was delivered late stands before one that is being answered
+// already. After a crash it does not take the other's open stream for its reply.
+func TestOpenStreamOfAnotherTurn(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = script("The whole answer.") }, func(w *world) {
+		w.halt()
+		first := w.post(ann, general, "", "@bobbin hello")
+		second := w.post(ann, general, first, "@bobbin hello")
+		stream := w.crashedIn(first, second, storage.StateStreaming, "stream", true)
+		w.crashedIn(first, first, storage.StatePosting, "", false)
+		w.start()
+		w.answered(general, first, 2)
+		w.settle()
+		replies := w.replies(general, first)
+		if len(replies) != 2 || replies[0].TS != stream || replies[0].Markdown != replies[1].Markdown || replies[1].Markdown != "The whole answer." {
+			t.Errorf("shown: %+v; want two whole answers, the first in %s", replies, stream)
+		}
+		w.noOpenTurns()
+	})
+}

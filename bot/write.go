@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -194,10 +195,15 @@ type found struct {
 
 // findReply looks in the thread for part number of turn's reply. A message
 // has our marker in its metadata; an open native stream can carry none, and is
-// recognised as our only message without one after the question. Slack may
-// show a new message late, so it looks three times over ten seconds before it
-// says nil.
+// recognised as our only message without one after the question that belongs to
+// no other turn. Slack may show a new message late, so it looks three times over
+// ten seconds before it says nil.
 func (b *Bot) findReply(ctx context.Context, turn storage.Turn, number int) (*found, error) {
+	turns, err := b.o.Store.Open(ctx, turn.Key) // a question that came late stands before others
+	if err != nil {
+		return nil, fmt.Errorf("read the open turns: %w", err)
+	}
+	turns = append(turns, turn)
 	for look := range 3 {
 		if look > 0 {
 			if err := sleep(ctx, 5*time.Second); err != nil {
@@ -215,7 +221,7 @@ func (b *Bot) findReply(ctx context.Context, turn storage.Turn, number int) (*fo
 			}
 			switch {
 			case m.Metadata.EventType == "":
-				if !recorded(turn, m.Timestamp) {
+				if !recorded(turns, m.Timestamp) {
 					open = &found{ts: m.Timestamp, stream: true}
 				}
 			case isPart(m.Metadata, turn.ID, number):
@@ -229,13 +235,10 @@ func (b *Bot) findReply(ctx context.Context, turn storage.Turn, number int) (*fo
 	return nil, nil
 }
 
-func recorded(turn storage.Turn, ts string) bool {
-	for _, p := range turn.Parts {
-		if p.TS == ts {
-			return true
-		}
-	}
-	return false
+func recorded(turns []storage.Turn, ts string) bool {
+	return slices.ContainsFunc(turns, func(t storage.Turn) bool {
+		return slices.ContainsFunc(t.Parts, func(p storage.Part) bool { return p.TS == ts })
+	})
 }
 
 func isPart(m slack.SlackMetadata, turnID string, number int) bool {
