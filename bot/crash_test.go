@@ -19,9 +19,10 @@ func TestCrashAtEveryStep(t *testing.T) {
 		mode   string
 		words  int
 		stride int64 // of the long answers every few steps, or it takes half a minute
-	}{{bot.ReplyAuto, 60, 1}, {bot.ReplyEdit, 60, 1}, {bot.ReplyAuto, 2600, 5}, {bot.ReplyEdit, 2600, 5}} {
+	}{{bot.ReplyAuto, 60, 1}, {bot.ReplyEdit, 60, 1}, {bot.ReplyAuto, 2600, 11}, {bot.ReplyEdit, 2600, 11}} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/%d words/after=%v", c.mode, c.words, after), func(t *testing.T) {
+				t.Parallel()
 				steps := 0
 				for at := int64(1); ; at += c.stride {
 					if !crashAt(t, c.mode, numbered(c.words), at, after) {
@@ -86,10 +87,11 @@ func TestCrashWhileAnsweringAgain(t *testing.T) {
 	for _, c := range []struct {
 		first, second int // words
 		stride        int64
-	}{{60, 80, 1}, {60, 2600, 13}, {2600, 60, 1}, {2600, 2700, 13}} {
+	}{{60, 80, 1}, {60, 2600, 17}, {2600, 60, 1}, {2600, 2700, 17}} {
 		for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
 			for _, after := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%d to %d words/after=%v", mode, c.first, c.second, after), func(t *testing.T) {
+					t.Parallel()
 					steps := 0
 					for at := int64(1); ; at += c.stride {
 						if !crashAgainAt(t, mode, numbered(c.first), "Again: "+numbered(c.second), at, after) {

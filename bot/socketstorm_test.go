@@ -42,6 +42,7 @@ func TestSocketStorm(t *testing.T) {
 	const drops, messages = 1000, 300
 	for _, c := range []struct{ connections, halfOpen int }{{1, 0}, {1, 2}, {2, 1}} {
 		t.Run(fmt.Sprintf("connections %d, half-open %d", c.connections, c.halfOpen), func(t *testing.T) {
+			t.Parallel()
 			inWorld(t, func(w *world, s *slacksim.Options, m *llmsim.Options) {
 				w.options.Slack.Connections = c.connections
 				s.Seed = 7
