@@ -288,6 +288,9 @@ func wordEnd(text string) int {
 // addressIn returns where in word an address begins, or -1. within says that
 // the word goes on one that was cut.
 func addressIn(word string, within bool) int {
+	if !strings.ContainsAny(word, ".:") {
+		return -1 // most words, without the cost of the expression
+	}
 	for _, m := range linkStart.FindAllStringIndex(word, -1) {
 		i := m[0]
 		if i == 0 && !within || i > 0 && !isASCIIWord(word[i-1]) {

@@ -107,10 +107,13 @@ var linePrefix = regexp.MustCompile(`^(?:[ \t]*(?:>|[-*+](?:[ \t]|$)|[0-9]{1,9}[
 func (s *sanitizer) line() {
 	rest := s.text[s.at:]
 	line, _, complete := strings.Cut(rest, "\n")
-	prefix := linePrefix.FindString(line)
+	prefix := ""
+	if line != "" && (strings.IndexByte(" \t>-*+", line[0]) >= 0 || line[0] >= '0' && line[0] <= '9') {
+		prefix = linePrefix.FindString(line)
+	}
 	content := line[len(prefix):]
 	run := fenceMarker(content)
-	if !complete && strings.Trim(content, "`~") == "" && s.hold() {
+	if !complete && strings.Trim(content, "`~ \t\r") == "" && s.hold() {
 		return // may become a fence, or a longer prefix
 	}
 	if s.fence.marker != "" {
