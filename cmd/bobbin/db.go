@@ -86,7 +86,7 @@ func dbSalvage(ctx context.Context, env *environment, from, to string) error {
 	}
 	progress.end()
 	fmt.Fprintf(env.stdout, "saved to %s: %s\n", to, contents(r))
-	fmt.Fprintf(env.stdout, "%s records are lost, as far as can be told; %s were found outside of their place and may be outdated\n", thousands(r.Lost), thousands(r.Recovered))
+	fmt.Fprintf(env.stdout, "at least %s records are lost; %s were found outside of their place and may be outdated\n", thousands(r.Lost), thousands(r.Recovered))
 	fmt.Fprintf(env.stdout, "to use it: bobbin restore %s\n", to)
 	return nil
 }
@@ -146,7 +146,7 @@ func dbCompact(ctx context.Context, env *environment) error {
 		if !now.ModTime().Equal(before.ModTime()) || now.Size() != before.Size() || !os.SameFile(now, before) {
 			return errors.New("a bot has used the store meanwhile; it stays as it is")
 		}
-		if err := os.Chmod(temp, before.Mode().Perm()); err != nil {
+		if err := takeAfter(temp, path); err != nil {
 			return err
 		}
 		return os.Rename(temp, path)

@@ -64,6 +64,9 @@ func restore(ctx context.Context, env *environment, file string) error {
 	kept := false
 	work := &backupWork{verify: true, progress: progress.set, place: func(temp string) error {
 		return locked(target, func() (err error) {
+			if err := takeAfter(temp, target); err != nil {
+				return err
+			}
 			if kept, err = keepAside(target, aside); err != nil {
 				return err
 			}
@@ -102,6 +105,22 @@ func restore(ctx context.Context, env *environment, file string) error {
 // fileTime is a time in the name of a file.
 const fileTime = "20060102T150405Z"
 
+// takeAfter gives a new file the owner and mode of the store it is to replace, or
+// the bot could not open what its administrator has restored. Where there is no
+// store the folder's owner is asked.
+func takeAfter(file, store string) error {
+	like, err := os.Stat(store)
+	if errors.Is(err, os.ErrNotExist) {
+		if like, err = os.Stat(filepath.Dir(store)); err == nil {
+			return takeOwner(file, like)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Chmod(file, like.Mode().Perm()), takeOwner(file, like))
+}
+
 // keepAside gives the store a second name, so that its own never is without a
 // file. It reports whether there was one.
 func keepAside(path, aside string) (bool, error) {
@@ -137,6 +156,9 @@ func locked(path string, f func() error) error {
 	unlock, err := lockStore(path)
 	if errors.Is(err, errLocked) {
 		return fmt.Errorf("a bot is running on %s; stop it first", absolute(path))
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w; run this as the user that runs the bot", err)
 	}
 	if err != nil {
 		return err
