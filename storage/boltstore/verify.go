@@ -16,13 +16,14 @@ type Report struct {
 	Bytes     int64 // pages of the file, in use or free
 	FreeBytes int64 // those that are free
 
-	Conversations, Open       int64 // Open: those with a question that is not answered yet
-	Turns, Messages           int64
-	UsageRows, UsageTotals    int64
-	Claims                    int64 // dedupe keys that are claimed
-	Problems                  []string
-	MoreProblems              int64 // that Problems has no room for
-	Lost, Recovered, Replaced int64 // see [Salvage]
+	Conversations, Open    int64 // Open: those with a question that is not answered yet
+	Turns, Messages        int64
+	UsageRows, UsageTotals int64
+	Claims                 int64 // dedupe keys that are claimed
+
+	Problems        []string
+	MoreProblems    int64 // that Problems has no room for
+	Lost, Recovered int64 // records, see [Salvage]
 }
 
 // maxProblems is how many problems a report lists. One damaged page can make
