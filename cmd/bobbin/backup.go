@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -188,8 +189,16 @@ func (b *backupWork) name(temp, file string) error {
 
 // contents says in a line what is in a store.
 func contents(r boltstore.Report) string {
-	return fmt.Sprintf("%s conversations, %s questions, %s messages, %s usage rows",
-		thousands(r.Conversations), thousands(r.Turns), thousands(r.Messages), thousands(r.UsageRows))
+	return strings.Join([]string{
+		counted(r.Conversations, "conversation"), counted(r.Turns, "question"), counted(r.Messages, "message"), counted(r.UsageRows, "usage row"),
+	}, ", ")
+}
+
+func counted(n int64, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return thousands(n) + " " + what
 }
 
 func absolute(path string) string {

@@ -221,7 +221,7 @@ func dbStats(ctx context.Context, env *environment) error {
 	progress.end()
 	line("file", "%s, no bot is running on it", absolute(path))
 	line("size", "%s, of which %s are free", humanBytes(r.Bytes), humanBytes(r.FreeBytes))
-	line("conversations", "%s, of which %s have an open question", thousands(r.Conversations), thousands(r.Open))
+	line("conversations", "%s; with an open question: %s", thousands(r.Conversations), thousands(r.Open))
 	line("questions", "%s", thousands(r.Turns))
 	line("messages", "%s", thousands(r.Messages))
 	line("usage rows", "%s", thousands(r.UsageRows))

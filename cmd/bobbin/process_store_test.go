@@ -50,7 +50,7 @@ func TestBackupOfARunningBot(t *testing.T) {
 
 	bot = s.start()
 	do("a bot is running on it", "db", "stats")
-	do("verified: 1 conversations, 1 questions, 2 messages", "backup", "copy.db")
+	do("verified: 1 conversation, 1 question, 2 messages", "backup", "copy.db")
 	if err := end(bot, syscall.SIGTERM); err != nil {
 		t.Errorf("after SIGTERM: %v\n%s", err, s.log.String())
 	}
@@ -58,7 +58,7 @@ func TestBackupOfARunningBot(t *testing.T) {
 		t.Errorf("the socket after an orderly stop: %v, want it gone", err)
 	}
 	do("kept as", "restore", "copy.db")
-	do("1 conversations, 1 questions, 2 messages", "db", "check")
+	do("1 conversation, 1 question, 2 messages", "db", "check")
 	nightly, err := filepath.Glob(filepath.Join(s.folder, "backups", "bobbin-*Z.db"))
 	if err != nil || len(nightly) != 1 {
 		t.Errorf("backups made at the first start: %q, %v, want one", nightly, err)

@@ -97,7 +97,7 @@ func restore(ctx context.Context, env *environment, file string) error {
 		fmt.Fprintln(env.stdout, "the store from before is kept as", aside)
 	}
 	if report.Open > 0 {
-		fmt.Fprintf(env.stdout, "%s conversations have an open question, which the bot takes up at its next start\n", thousands(report.Open))
+		fmt.Fprintf(env.stdout, "open questions are taken up at the bot's next start: in %s\n", counted(report.Open, "conversation"))
 	}
 	return nil
 }
