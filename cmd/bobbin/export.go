@@ -33,8 +33,7 @@ func exportCommand(env *environment) *cobra.Command {
     {"kind":"question","channel":"C0123ABCD","thread":"1700000000.000100","ts":"1700000000.000100","time":"2023-11-14T22:13:20Z","text":"Where is the key?","answer":"…","state":"done"}
 
 The file is readable by you alone: hand it to the person and delete it. In Slack
-"/bobbin export" sends it to them, and only to them, while the bot runs; for this
-command it must be stopped.
+"/bobbin export" sends it to them, and only to them.
 
 Exit code: 0 written, also if there is nothing, 1 not all could be read or
 written, 2 a mistake on the command line.`,
@@ -48,7 +47,7 @@ written, 2 a mistake on the command line.`,
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(env.stderr, "%s of %s\n", counted(lines, "line"), user)
+				fmt.Fprintf(env.stderr, "%s of %s\n", counted(int64(lines), "line"), user)
 				return nil
 			})
 		},

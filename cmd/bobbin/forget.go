@@ -45,9 +45,9 @@ backup, and in one nothing is erased: forget again after you restore it.
 What is erased is never shown again. Its bytes stay in free pages of the file
 until they are written over.
 
-The bot must be stopped meanwhile. What was left unfinished when it stopped is
-not erased: start it, let it finish, stop it, and run this again. In Slack,
-"/bobbin forget me" and "@bobbin forget" in a thread do the same while it runs.
+A running bot is asked to do it. What it is answering meanwhile, or what a stopped
+one has left unfinished, is not erased: run this again when that is done. In Slack,
+"/bobbin forget me" and "@bobbin forget" in a thread stop it first.
 
 Without --yes it says what is there and asks. Exit code: 0 erased or nothing to
 erase, 1 not all could be erased, or you said no, 2 a mistake on the command line.`,
@@ -84,7 +84,7 @@ func forget(ctx context.Context, s storage.Store, f storage.Forgetting, ask conf
 			fmt.Fprintf(stdout, "there is nothing that %s has said\n", f.UserID)
 			return nil
 		}
-		what = fmt.Sprintf("%s of %s, in %s", n, f.UserID, counted(n.conversations, "conversation"))
+		what = fmt.Sprintf("%s of %s, in %s", n, f.UserID, counted(int64(n.conversations), "conversation"))
 	}
 	if err := ask.confirm("Forget " + what + "? This cannot be undone."); err != nil {
 		return err
@@ -100,7 +100,7 @@ func forget(ctx context.Context, s storage.Store, f storage.Forgetting, ask conf
 	if done.Conversations > 0 || err == nil {
 		fmt.Fprintf(stdout, "forgotten: %s\n", erasedText(done))
 	}
-	const unfinished = "start the bot, let it finish, stop it, and run this again"
+	const unfinished = "let the bot finish, and run this again"
 	switch {
 	case errors.Is(err, storage.ErrConflict):
 		return fmt.Errorf("the conversation has a turn that has not ended: %s", unfinished)
@@ -109,21 +109,21 @@ func forget(ctx context.Context, s storage.Store, f storage.Forgetting, ask conf
 	case err != nil:
 		return err
 	case done.Open > 0:
-		return fmt.Errorf("%s not ended and not erased: %s", counted(done.Open, "turn"), unfinished)
+		return fmt.Errorf("%s not ended and not erased: %s", counted(int64(done.Open), "turn"), unfinished)
 	}
 	return nil
 }
 
 func erasedText(f storage.Forgotten) string {
-	return fmt.Sprintf("%s and %s in %s", counted(f.Turns, "question"), counted(f.Messages, "message"), counted(f.Conversations, "conversation"))
+	return fmt.Sprintf("%s and %s in %s", counted(int64(f.Turns), "question"), counted(int64(f.Messages), "message"), counted(int64(f.Conversations), "conversation"))
 }
 
 // survey counts what there is of a person.
 type survey struct{ questions, heard, feedback, conversations int }
 
 func (n survey) String() string {
-	return fmt.Sprintf("%s, %s and %s", counted(n.questions, "question"),
-		counted(n.heard, "message")+" read in threads", counted(n.feedback, "verdict"))
+	return fmt.Sprintf("%s, %s and %s", counted(int64(n.questions), "question"),
+		counted(int64(n.heard), "message")+" read in threads", counted(int64(n.feedback), "verdict"))
 }
 
 func surveyOf(ctx context.Context, s storage.Store, userID string) (survey, error) {
@@ -148,14 +148,6 @@ func surveyOf(ctx context.Context, s storage.Store, userID string) (survey, erro
 	}
 	n.conversations = len(seen)
 	return n, nil
-}
-
-// counted writes "1 turn", "2 turns".
-func counted(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return thousands(int64(n)) + " " + what
 }
 
 var (

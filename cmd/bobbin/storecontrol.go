@@ -36,6 +36,7 @@ func storeRoutes(store *boltstore.Store, log *slog.Logger) *http.ServeMux {
 		}
 		w.Header().Set(headerWritten, strconv.FormatInt(n, 10))
 	})
+	eraseRoutes(mux, store)
 	return mux
 }
 

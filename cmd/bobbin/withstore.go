@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/bobbin-bot/bobbin/storage"
 	"github.com/bobbin-bot/bobbin/storage/boltstore"
 )
 
-// withStore runs do on the store that is there. It makes none.
+// withStore runs do on the store that is there, through the bot if one runs on
+// it. It makes none.
 func withStore(ctx context.Context, env *environment, do func(context.Context, storage.Store) error) (err error) {
 	path, err := storePath(env)
 	if err != nil {
@@ -17,7 +19,15 @@ func withStore(ctx context.Context, env *environment, do func(context.Context, s
 	}
 	store, err := boltstore.Open(path, boltstore.Options{})
 	if errors.Is(err, storage.ErrInUse) {
-		return fmt.Errorf("%w; a bot is serving with it: stop the bot, run this again, and start it. In Slack people can have things forgotten meanwhile: /bobbin help", err)
+		res, askErr := askBot(ctx, path, http.MethodGet, "/stats")
+		if errors.Is(askErr, errNoBot) {
+			return fmt.Errorf("%w, and no bot answers on %s: stop what uses it", err, socketPath(path))
+		}
+		if askErr != nil {
+			return askErr
+		}
+		res.Body.Close()
+		return do(ctx, remoteStore{path: path})
 	}
 	if err != nil {
 		return explainOpen(path, err)
