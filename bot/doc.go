@@ -8,8 +8,9 @@
 //
 // The files carry the names of the stages. In order:
 //
-//   - socket.go keeps two Socket Mode connections and drains their events. An
-//     envelope is acknowledged only after it was taken in.
+//   - socket.go keeps two Socket Mode connections and replaces each before the old
+//     one goes; socketconn.go reads one, watchdog.go notices one that is deaf,
+//     socketack.go acknowledges an envelope once it was taken in.
 //   - envelope.go decodes what Slack sent, slacktext.go its markup.
 //   - intake.go decides what a message is: our own echo, a command, or a
 //     question. access.go is the one gate, which commands and buttons pass too.
@@ -38,9 +39,12 @@
 //   - Store.Finish stores answer, history and usage in one write, before the
 //     last edit tells people that the answer is whole. Then the turn is done.
 //
-// Beside the path: command.go and usage.go answer the slash command,
-// interaction.go the buttons (stop.go ends an answer, details.go explains one),
-// retention.go deletes what has expired, manifest.go prints the Slack app.
+// Beside the path: catchup.go reads what was said while no socket was open, and
+// edits.go follows edits and deletions. command.go and usage.go answer the slash
+// command, interaction.go the buttons (stop.go ends an answer, details.go explains
+// one), aside.go tells one person something. forget.go and export.go are for
+// people's own data, retention.go deletes what has expired, manifest.go prints the
+// Slack app.
 //
 // # States
 //

@@ -53,8 +53,8 @@ type SlackOptions struct {
 	AppToken string // xapp-…, with connections:write
 	// APIURL is the Web API's address. "" means https://slack.com/api/.
 	APIURL string
-	// Connections is the number of Socket Mode connections. One reconnect a
-	// few hours apart leaves a gap of seconds; a second connection closes it.
+	// Connections is the number of Socket Mode connections. Each is replaced
+	// before it ends; a second one covers ends that come without a warning.
 	// 0 means 2; Slack allows 10 an app.
 	Connections int
 	// DialContext and Proxy are used for the Web API and the sockets. nil
