@@ -180,7 +180,7 @@ func sameTurn(got, version storage.Turn) bool {
 func TestDamage(t *testing.T) {
 	d := newDamageSuite(t)
 	dir := memoryDir(t)
-	const n = 1000
+	const n = damagedFiles
 	var all outcome
 	for seed := range uint64(n) {
 		d.run(t, dir, seed, &all)
