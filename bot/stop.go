@@ -242,6 +242,26 @@ func (b *Bot) openTurnAt(ctx context.Context, channelID, ts string) (*storage.Tu
 				return &t, nil
 			}
 		}
+		if t, err := b.joinedAt(ctx, key, ts, turns); t != nil || err != nil {
+			return t, err
+		}
+	}
+	return nil, nil
+}
+
+// joinedAt returns the open turn into which the question at ts was joined, or nil.
+func (b *Bot) joinedAt(ctx context.Context, key storage.ConversationKey, ts string, open []storage.Turn) (*storage.Turn, error) {
+	all, err := b.o.Store.Turns(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("read turns: %w", err)
+	}
+	for _, t := range all {
+		if t.TS != ts || t.JoinedInto == "" {
+			continue
+		}
+		if i := slices.IndexFunc(open, func(o storage.Turn) bool { return o.ID == t.JoinedInto }); i >= 0 {
+			return &open[i], nil
+		}
 	}
 	return nil, nil
 }

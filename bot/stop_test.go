@@ -453,3 +453,25 @@ func TestStopsInAStorm(t *testing.T) {
 		})
 	}
 }
+
+// A stop sign under one of several questions that are answered together stops
+// their answer.
+func TestStopSignOnJoined(t *testing.T) {
+	inWorld(t, func(_ *world, _ *slacksim.Options, m *llmsim.Options) {
+		m.Answer = func(llmsim.Request) llmsim.Script { return llmsim.Script{Text: "Yes.", FirstToken: 8 * time.Second} }
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin one")
+		w.wait("a status", func() bool { return w.slack.Status(general, ts) != "" })
+		second := w.post(ann, general, ts, "@bobbin two")
+		w.post(ann, general, ts, "@bobbin three")
+		w.answered(general, ts, 1)
+		time.Sleep(3 * time.Second)
+		if err := w.slack.React(ann, general, second, "octagonal_sign"); err != nil {
+			t.Fatal(err)
+		}
+		w.settle()
+		if got := w.replies(general, ts); len(got) != 2 || !strings.HasSuffix(got[1].Markdown, "_Stopped._") {
+			t.Errorf("%q", brief(got))
+		}
+	})
+}

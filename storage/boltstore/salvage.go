@@ -119,6 +119,10 @@ func (s *salvage) take(b bucket, key, record []byte) error {
 }
 
 func (s *salvage) meta(key, record []byte) error {
+	if bytes.HasPrefix(key, []byte(markPrefix)) {
+		s.kept++
+		return s.out.put(bucketMeta, bytes.Clone(key), bytes.Clone(record))
+	}
 	if len(record) != recordHeader+4 {
 		return nil
 	}

@@ -134,3 +134,27 @@ func TestSalvageRefuses(t *testing.T) {
 		})
 	}
 }
+
+// Watermarks come through a salvage: without them what was said while the bot was
+// away would not be read.
+func TestSalvageKeepsWatermarks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bobbin.db")
+	s, err := Open(path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []storage.Watermark{{ChannelID: "C1", TS: "5.000000", Shared: true}}
+	if err := errors.Join(s.SetWatermarks(t.Context(), want), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Salvage(t.Context(), path, path+".new", nil); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(path+".new", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got, err := s.Watermarks(t.Context()); err != nil || !slices.Equal(got, want) {
+		t.Errorf("watermarks %v, %v, want %v", got, err, want)
+	}
+}
