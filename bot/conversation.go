@@ -119,7 +119,7 @@ func (b *Bot) nextOpenTurn(ctx context.Context, lease storage.Lease) (*storage.T
 	}
 	n := 0
 	for n < len(turns) && turns[n].State == storage.StateReceived {
-		if b.live.isDoomed(turns[n].ID) {
+		if turns[n].Stopped || b.live.isDoomed(turns[n].ID) {
 			return &turns[n], nil
 		}
 		n++

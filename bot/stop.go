@@ -128,8 +128,20 @@ func (b *Bot) stopAnswer(ctx context.Context, who actor, turnID string) (string,
 	if turn.State.Terminal() || turn.State == storage.StateFinal {
 		return "This answer is finished already.", nil
 	}
-	b.log.Info("stopped", "turn", turnID, "user", who.UserID)
-	b.live.doom(turnID, stoppedError{userID: who.UserID})
+	return b.stopTurn(ctx, turnID, who.UserID)
+}
+
+// stopTurn stores the stop and carries it out.
+func (b *Bot) stopTurn(ctx context.Context, turnID, userID string) (string, error) {
+	err := b.o.Store.Stop(ctx, turnID, userID, time.Now())
+	if errors.Is(err, storage.ErrConflict) || errors.Is(err, storage.ErrNotFound) {
+		return "This answer is finished already.", nil
+	}
+	if err != nil {
+		return "", b.storeError(err)
+	}
+	b.log.Info("stopped", "turn", turnID, "user", userID)
+	b.live.doom(turnID, stoppedError{userID: userID})
 	return "", nil
 }
 
@@ -208,8 +220,9 @@ func (b *Bot) handleSessionStopped(ctx context.Context, cb callback) error {
 			return b.storeError(err)
 		}
 		if turn != nil {
-			b.log.Info("stopped", "turn", turn.ID, "user", e.UserID)
-			b.live.doom(turn.ID, stoppedError{userID: e.UserID})
+			if _, err := b.stopTurn(ctx, turn.ID, e.UserID); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -475,3 +475,27 @@ func TestStopSignOnJoined(t *testing.T) {
 		}
 	})
 }
+
+// A stop outlives the process: the next one closes the answer and asks nobody.
+func TestStopAtShutdown(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+		w.options.Reply.Mode = bot.ReplyEdit
+		m.Answer = slowAnswer
+	}, func(w *world) {
+		ts := w.post(ann, general, "", "@bobbin count")
+		w.growing(general, ts)
+		w.slack.Fault(slacksim.Fault{Method: methodUpdate, Status: 429, RetryAfter: 29 * time.Second, Times: 1})
+		time.Sleep(2 * time.Second)
+		w.post(ann, general, ts, "@bobbin stop")
+		time.Sleep(time.Second)
+		w.halt()
+		w.slack.ClearFaults()
+		w.start()
+		w.settle()
+		got := w.replies(general, ts)
+		if n := len(w.model.Requests()); n != 1 || len(got) != 1 || !strings.HasSuffix(got[0].Markdown, "_Stopped._") {
+			t.Errorf("the model was asked %d times: %q", n, brief(got))
+		}
+		w.noOpenTurns()
+	})
+}

@@ -45,9 +45,14 @@ func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Tur
 	case turn.State == storage.StateReceived && time.Since(turn.ReceivedAt) > tooLate:
 		return b.askFirst(ctx, r)
 	}
+	if turn.Stopped { // before a crash, or while it waited
+		b.live.doom(turn.ID, stoppedError{userID: turn.StoppedBy})
+	}
 	r.start(ctx)
 	defer r.settle()
-	r.say("is thinking…")
+	if !turn.Stopped {
+		r.say("is thinking…")
+	}
 	a, err, cause := b.askUnlessEdited(ctx, turn, r)
 	r.settle()
 	why, stopped := errors.AsType[stoppedError](cause)

@@ -127,6 +127,9 @@ type Turn struct {
 	// EditedTS is the Slack ts of the newest edit of the question that Amend was
 	// told of; "" if none.
 	EditedTS string
+	// Stopped: a person wants no answer any more, StoppedBy if Slack says who.
+	Stopped   bool
+	StoppedBy string
 }
 
 // PromptNote says what an answer was made from, for people who ask why it is

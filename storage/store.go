@@ -110,6 +110,12 @@ type Store interface {
 	// unknown one [ErrNotFound].
 	Reopen(ctx context.Context, r Reopening) (t Turn, fresh bool, err error)
 
+	// Stop notes that a person wants no answer to a turn any more, so that
+	// whoever takes it up after a crash knows. It does not move the turn, and
+	// needs no lease. A turn that is final or has ended is [ErrConflict], an
+	// unknown one [ErrNotFound]. Reopen takes the note away.
+	Stop(ctx context.Context, turnID, userID string, at time.Time) error
+
 	// History returns the newest limit messages of a conversation; 0 means
 	// all. An unknown conversation has an empty history.
 	History(ctx context.Context, key ConversationKey, limit int) (History, error)

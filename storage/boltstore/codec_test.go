@@ -27,7 +27,7 @@ var codecTurns = []storage.Turn{
 			},
 			{At: time.Date(1969, 1, 2, 3, 4, 5, 999999999, time.UTC), Outcome: "timeout"},
 		},
-		Prompt: storage.PromptNote{Used: 1, Thread: 2, Dropped: -3, Window: 1 << 20, Oldest: "0.1"}, Again: true, EditedTS: "12.5",
+		Prompt: storage.PromptNote{Used: 1, Thread: 2, Dropped: -3, Window: 1 << 20, Oldest: "0.1"}, Again: true, EditedTS: "12.5", Stopped: true, StoppedBy: "U9",
 	},
 }
 

@@ -49,6 +49,8 @@ func (e *encoder) answering(t *storage.Turn) {
 	e.string(t.Prompt.Oldest)
 	e.bool(t.Again)
 	e.string(t.EditedTS)
+	e.bool(t.Stopped)
+	e.string(t.StoppedBy)
 }
 
 // decodeTurn reads what encodeTurn wrote; key and id are in the record's key.
@@ -102,6 +104,8 @@ func (d *decoder) answering(t *storage.Turn) {
 	t.Prompt.Oldest = d.string()
 	t.Again = d.bool()
 	t.EditedTS = d.string()
+	t.Stopped = d.bool()
+	t.StoppedBy = d.string()
 }
 
 // conversation is what the store knows about a thread beside its turns and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/bobbin-bot/bobbin/storage"
 )
@@ -49,6 +50,7 @@ func (s *Store) reopen(c *change, r storage.Reopening, cl claim) (storage.Turn, 
 		}
 	}
 	turn.Attempt, turn.Answer, turn.Failure, turn.Feedback = 0, "", "", nil
+	turn.Stopped, turn.StoppedBy = false, ""
 	turn.Calls, turn.Prompt, turn.Again = nil, storage.PromptNote{}, true
 	turn.ReceivedAt, turn.UpdatedAt = r.At, r.At
 	c.putTurn(th, &turn)
@@ -81,4 +83,28 @@ func (c *change) askAnew(turn *storage.Turn, r storage.Reopening) error {
 		}
 	}
 	return fmt.Errorf("%w: it does not answer the message %s", storage.ErrConflict, r.TS)
+}
+
+// Stop implements [storage.Store].
+func (s *Store) Stop(ctx context.Context, turnID, userID string, at time.Time) error {
+	if err := s.writer.submit(ctx, func(c *change) error {
+		turn, err := c.turnByID(turnID)
+		if err != nil {
+			return err
+		}
+		if turn.State.Terminal() || turn.State == storage.StateFinal {
+			return fmt.Errorf("%w: it is %s", storage.ErrConflict, turn.State)
+		}
+		th, err := c.threadOf(threadKey(turn.Key))
+		if err != nil {
+			return err
+		}
+		turn.Stopped, turn.StoppedBy, turn.UpdatedAt = true, userID, at
+		c.putTurn(th, &turn)
+		c.putThread(th)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("stop turn %s: %w", turnID, err)
+	}
+	return nil
 }

@@ -121,6 +121,7 @@ func (t *T) everyMethod(l storage.Lease) map[string]func(context.Context) error 
 			_, _, err := s.Reopen(ctx, storage.Reopening{TurnID: "ended", Keys: []storage.DedupeKey{event("again")}, At: start})
 			return err
 		},
+		"Stop":  func(ctx context.Context) error { return s.Stop(ctx, "1", "U1", start) },
 		"Unsay": func(ctx context.Context) error { return second(s.Unsay(ctx, thread, question("1").TS, start)) },
 		"Amend": func(ctx context.Context) error {
 			return second(s.Amend(ctx, thread, question("1").TS, storage.Amendment{Text: "x"}, start))

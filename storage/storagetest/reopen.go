@@ -19,6 +19,23 @@ func answered(id string, parts ...storage.Part) storage.Turn {
 }
 
 var reopenCases = []testCase{
+	{"stop/note", "a stop is noted on an open turn, survives a restart and goes with a reopening; a turn that has its answer cannot be stopped", func(t *T) {
+		t.accept(question("1"))
+		t.ok(t.store.Stop(t.ctx(), "1", "U2", after(time.Second)), "stop")
+		t.reopen()
+		want := question("1")
+		want.Stopped, want.StoppedBy, want.UpdatedAt = true, "U2", after(time.Second)
+		t.sameTurn(t.turn("1"), want, "turn that was stopped")
+		t.wantIDs(t.openIDs(thread), []string{"1"}, "open turns")
+		l := t.acquire(thread, "w")
+		_, err := t.store.Advance(t.ctx(), l, storage.Change{TurnID: "1", From: storage.StateReceived, To: storage.StateCancelled, At: start})
+		t.ok(err, "cancel")
+		t.is(t.store.Stop(t.ctx(), "1", "U2", start), storage.ErrConflict, "stop of a turn that has ended")
+		if turn, _, err := t.store.Reopen(t.ctx(), storage.Reopening{TurnID: "1", At: start}); err != nil || turn.Stopped || turn.StoppedBy != "" {
+			t.Errorf("reopened: %+v, %v", turn, err)
+		}
+		t.is(t.store.Stop(t.ctx(), "none", "U2", start), storage.ErrNotFound, "stop of an unknown turn")
+	}},
 	{"reopen", "Reopen opens a turn that has ended, with its reply's messages and without the old answer", func(t *T) {
 		l := t.acquire(thread, "w")
 		for i, c := range []struct {
