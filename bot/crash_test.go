@@ -87,7 +87,7 @@ func TestCrashWhileAnsweringAgain(t *testing.T) {
 	for _, c := range []struct {
 		first, second int // words
 		stride        int64
-	}{{60, 80, 1}, {60, 2600, 17}, {2600, 60, 1}, {2600, 2700, 17}} {
+	}{{60, 80, 1}, {60, 2600, 13}, {2600, 60, 1}, {2600, 2700, 13}} {
 		for _, mode := range []string{bot.ReplyAuto, bot.ReplyEdit} {
 			for _, after := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%d to %d words/after=%v", mode, c.first, c.second, after), func(t *testing.T) {

@@ -40,8 +40,20 @@ func (b *Bot) handleEdit(ctx context.Context, cb callback) error {
 			return nil // the form has changed, not the words
 		}
 	}
+	// Two edits may come at once: the turn that one opens again takes the words of
+	// the other as an open turn does.
+	for try := 0; ; try++ {
+		if err := b.amend(ctx, *m, text); !errors.Is(err, storage.ErrConflict) || try == 3 {
+			return err
+		}
+	}
+}
+
+// amend stores the new words of a message and has them answered. It returns
+// [storage.ErrConflict] if the turn was opened again meanwhile.
+func (b *Bot) amend(ctx context.Context, m event, text string) error {
 	a := storage.Amendment{Text: text, EditedTS: m.Edited.TS}
-	turns, err := b.o.Store.Amend(ctx, b.keyOf(*m), m.TS, a, time.Now())
+	turns, err := b.o.Store.Amend(ctx, b.keyOf(m), m.TS, a, time.Now())
 	if err != nil {
 		return b.storeError(fmt.Errorf("store the edit: %w", err))
 	}
@@ -68,7 +80,7 @@ func (b *Bot) answerEdited(ctx context.Context, turn storage.Turn, ts, text stri
 	case turn.State.Terminal():
 		_, fresh, err := b.o.Store.Reopen(ctx, storage.Reopening{TurnID: turn.ID, TS: ts, Text: text, Keys: []storage.DedupeKey{key}, At: time.Now()})
 		switch {
-		case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrNotFound): // somebody else opened it, or it is gone
+		case errors.Is(err, storage.ErrNotFound):
 			return nil
 		case err != nil:
 			return b.storeError(fmt.Errorf("open the edited turn again: %w", err))
