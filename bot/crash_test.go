@@ -44,7 +44,9 @@ func crashAt(t *testing.T, mode, answer string, at int64, after bool) (crashed b
 	inWorld(t, func(w *world, so *slacksim.Options, m *llmsim.Options) {
 		so.NoLimits = true
 		w.options.Reply.Mode = mode
-		m.Answer = func(llmsim.Request) llmsim.Script { return llmsim.Script{Text: answer, Gap: 10 * time.Millisecond} }
+		m.Answer = func(llmsim.Request) llmsim.Script { // slow enough to be shown in several steps
+			return llmsim.Script{Text: answer, Gap: max(10*time.Millisecond, 6*time.Second/time.Duration(strings.Count(answer, " ")+1))}
+		}
 	}, func(w *world) {
 		var ts string
 		crashed = w.crashIn(crashing(at, after), func() {
