@@ -27,7 +27,7 @@ var (
 
 // The kills of a round. A workspace with Slack's limits lets an app connect 50
 // times a minute, and needs a minute afterwards for what was held up.
-const killsWithLimits, killsWithout = 36, 64
+const killsWithLimits, killsWithout = 40, 60
 
 // The real binary, killed again and again while people ask: in the end each
 // question has one whole answer, and the model was never told half of one.
