@@ -251,21 +251,24 @@ func TestEditOvertakesItsQuestion(t *testing.T) {
 
 // Of two edits that arrive while an answer is being confirmed the later counts.
 func TestTwoEditsAtOnce(t *testing.T) {
-	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
-		w.options.Reply.Mode = bot.ReplyEdit
-		m.Answer = echo
-	}, func(w *world) {
-		ts := w.post(ann, general, "", "@bobbin one")
-		w.wait("the request", func() bool { return len(w.model.Requests()) == 1 })
-		time.Sleep(4900 * time.Millisecond)
-		w.slack.Fault(slacksim.Fault{Method: methodPost, Delay: 1500 * time.Millisecond, Times: 1}) // it stays final so long
-		time.Sleep(500 * time.Millisecond)
-		w.edit(ann, general, ts, "@bobbin two")
-		w.edit(ann, general, ts, "@bobbin three")
-		w.settle()
-		if got := w.replies(general, ts); len(got) != 1 || got[0].Markdown != "You said: three" {
-			t.Errorf("shown: %+v", got)
-		}
-		w.noOpenTurns()
-	})
+	for _, apart := range []time.Duration{0, 20 * time.Millisecond, 50 * time.Millisecond, 80 * time.Millisecond} {
+		inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+			w.options.Reply.Mode = bot.ReplyEdit
+			m.Answer = echo
+		}, func(w *world) {
+			ts := w.post(ann, general, "", "@bobbin one")
+			w.wait("the request", func() bool { return len(w.model.Requests()) == 1 })
+			// The last write takes long, so that the turn is final meanwhile.
+			w.slack.Fault(slacksim.Fault{Method: methodPost, Delay: 1530 * time.Millisecond, Times: 1})
+			time.Sleep(5200 * time.Millisecond)
+			w.edit(ann, general, ts, "@bobbin two")
+			time.Sleep(apart)
+			w.edit(ann, general, ts, "@bobbin three")
+			w.settle()
+			if got := w.replies(general, ts); len(got) != 1 || got[0].Markdown != "You said: three" {
+				t.Errorf("%v apart: shown: %+v", apart, got)
+			}
+			w.noOpenTurns()
+		})
+	}
 }

@@ -39,7 +39,10 @@ func (w *world) answeredOnce(threads []string) {
 // each is answered once. What Slack has sent into half-open ones until it gave up
 // is found by reading the channel.
 func TestSocketStorm(t *testing.T) {
-	const drops, messages = 1000, 300
+	drops, messages := 1000, 300
+	if testing.Short() {
+		drops, messages = 100, 30
+	}
 	for _, c := range []struct{ connections, halfOpen int }{{1, 0}, {1, 2}, {2, 1}} {
 		t.Run(fmt.Sprintf("connections %d, half-open %d", c.connections, c.halfOpen), func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +80,7 @@ func TestSocketStorm(t *testing.T) {
 				})
 				threads := make([]string, messages)
 				for i := range threads {
-					time.Sleep(span / messages)
+					time.Sleep(span / time.Duration(messages))
 					threads[i] = w.post(ann, general, "", fmt.Sprintf("@bobbin question %d", i))
 				}
 				dropping.Wait()
