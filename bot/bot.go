@@ -90,6 +90,7 @@ func New(o Options) (*Bot, error) {
 	b.sockets.changed = b.socketsChanged
 	b.conversations.woken = map[storage.ConversationKey]bool{}
 	b.early.words = map[string]earlyWords{}
+	b.watch.fresh = make(chan struct{}, 1)
 	b.watch.marks, b.watch.dirty = map[string]storage.Watermark{}, map[string]bool{}
 	b.live.turns, b.live.doomed = map[string]liveTurn{}, map[string]stoppedError{}
 	b.names.known = map[string]name{}

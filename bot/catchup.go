@@ -23,6 +23,9 @@ const (
 	// catchUpAge is how far back is looked. It is less than the time that dedupe
 	// keys are kept, so that nothing is answered twice.
 	catchUpAge = 12 * time.Hour
+	// catchUpPause is the time before channels that could not be read are tried
+	// again.
+	catchUpPause = time.Minute
 	// deafAfter is the silence after which a socket that goes was deaf: a live one
 	// is heard every 10 s.
 	deafAfter = 15 * time.Second
@@ -39,6 +42,7 @@ const (
 // met no socket, but gives up after minutes.
 type watch struct {
 	mu    sync.Mutex
+	fresh chan struct{}                // a channel was seen for the first time
 	marks map[string]storage.Watermark // by channel
 	dirty map[string]bool
 	// behind counts the readings under way: until they are done no watermark is
@@ -53,9 +57,16 @@ type watch struct {
 func (w *watch) saw(m storage.Watermark) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if old := w.marks[m.ChannelID]; laterTS(m.TS, old.TS) {
+	old, known := w.marks[m.ChannelID]
+	if laterTS(m.TS, old.TS) {
 		w.marks[m.ChannelID] = m
 		w.dirty[m.ChannelID] = true
+	}
+	if !known { // without any mark nothing of the channel would be read
+		select {
+		case w.fresh <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -161,6 +172,8 @@ func (b *Bot) keepWatermarks(ctx context.Context) {
 		case <-ctx.Done():
 			b.storeWatermarks(context.WithoutCancel(ctx))
 			return
+		case <-b.watch.fresh:
+			b.storeWatermarks(ctx)
 		case <-tick.C:
 			b.storeWatermarks(ctx)
 		}
@@ -199,20 +212,49 @@ func (b *Bot) catchUp(ctx context.Context, marks []storage.Watermark) {
 	if err != nil {
 		b.log.Error("conversations for catching up not read", "err", b.storeError(err))
 	}
-	for _, m := range marks {
-		if oldest := began.Add(-catchUpAge); tsTime(m.TS).Before(oldest) {
+	channels := len(marks)
+	for len(marks) > 0 {
+		n, failed := b.catchUpOnce(ctx, marks, recent)
+		read += n
+		if marks = failed; len(marks) > 0 && !b.pauseUnlessStopping(ctx, catchUpPause) {
+			return
+		}
+	}
+	b.log.Info("caught up with what was said meanwhile", "channels", channels, "messages", read, "took", time.Since(began).Round(time.Millisecond))
+}
+
+// pauseUnlessStopping waits, and returns false if the bot is told to stop: what is
+// not read by then is read at the next start.
+func (b *Bot) pauseUnlessStopping(ctx context.Context, d time.Duration) bool {
+	for ; d > 0 && !b.conversations.closed(); d -= time.Second {
+		if sleep(ctx, time.Second) != nil {
+			return false
+		}
+	}
+	return !b.conversations.closed()
+}
+
+// catchUpOnce returns the watermarks of channels that could not be read and may be
+// later.
+func (b *Bot) catchUpOnce(ctx context.Context, marks []storage.Watermark, recent []storage.ConversationKey) (read int, failed []storage.Watermark) {
+	for i, m := range marks {
+		if b.conversations.closed() {
+			return read, append(failed, marks[i:]...)
+		}
+		if oldest := time.Now().Add(-catchUpAge); tsTime(m.TS).Before(oldest) {
 			m.TS = slackTS(oldest)
 		}
 		n, err := b.catchUpChannel(ctx, m, recent)
 		read += n
-		if ctx.Err() != nil {
-			return
+		if err == nil {
+			continue
 		}
-		if err != nil { // the others may be readable
-			b.log.Warn("channel not caught up with", "channel", m.ChannelID, "err", err)
+		b.log.Warn("channel not caught up with", "channel", m.ChannelID, "err", err)
+		if refusalCode(err) == "" { // not archived, not left: Slack or the network is down
+			failed = append(failed, m)
 		}
 	}
-	b.log.Info("caught up with what was said meanwhile", "channels", len(marks), "messages", read, "took", time.Since(began).Round(time.Millisecond))
+	return read, failed
 }
 
 func slackTS(t time.Time) string {

@@ -158,3 +158,40 @@ func TestShortGap(t *testing.T) {
 		}
 	})
 }
+
+// A channel that cannot be read for many minutes is read when it can be, and its
+// watermark does not pass what is missing.
+func TestCatchUpWhileSlackIsDown(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = quickly }, func(w *world) {
+		said, chatter := w.beforeGap()
+		requests := len(w.model.Requests())
+		w.halt()
+		threads := w.sayAll(said)
+		w.sayAll(chatter)
+		time.Sleep(7 * time.Minute)
+		clear := w.slack.Fault(slacksim.Fault{Method: "conversations.history", Status: 503})
+		w.start()
+		time.Sleep(5 * time.Minute)
+		clear()
+		w.foundAll(said, threads, requests)
+	})
+}
+
+// A bot that is killed seconds after it came to a channel knows it all the same.
+func TestCatchUpOfANewChannel(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = quickly }, func(w *world) {
+		w.halt()
+		c := crashing(immortal, false)
+		w.crashing(c)
+		w.start()
+		ts := w.post(ann, general, "", "@bobbin hello")
+		w.answered(general, ts, 1)
+		time.Sleep(2 * time.Second)
+		c.at.Store(0)
+		w.bury()
+		ts = w.post(ann, general, "", "@bobbin are you there")
+		time.Sleep(10 * time.Minute)
+		w.start()
+		w.answered(general, ts, 1)
+	})
+}
