@@ -75,13 +75,13 @@ func TestGap(t *testing.T) {
 			inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) { m.Answer = quickly }, func(w *world) {
 				said, chatter := w.beforeGap()
 				requests := len(w.model.Requests())
-				w.gate = func(r *http.Request) bool { return !strings.Contains(r.URL.Path, "connections.open") }
+				open := w.slack.Fault(slacksim.Fault{Method: "apps.connections.open", Status: 503})
 				w.slack.Disconnect("")
 				time.Sleep(time.Second)
 				threads := w.sayAll(said)
 				w.sayAll(chatter)
 				time.Sleep(10 * time.Minute)
-				w.gate = nil
+				open()
 				w.wait("a socket", func() bool { return w.slack.Sockets() > 0 })
 				if late { // Slack sends some of it again after all
 					w.slack.Redeliver(general, threads[0])
