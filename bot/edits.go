@@ -71,10 +71,14 @@ func (b *Bot) amend(ctx context.Context, m event, text string) error {
 // answerEdited sees to it that the new words of the message ts, which the turn
 // answers, are answered.
 func (b *Bot) answerEdited(ctx context.Context, turn storage.Turn, ts, text string, key storage.DedupeKey) error {
+	was := turn.State
 	turn, err := b.ended(ctx, turn)
 	switch {
 	case err != nil:
 		return err
+	case was != turn.State && !turn.State.Terminal():
+		// Another edit has opened it meanwhile, with other words.
+		return fmt.Errorf("%w: it is %s again", storage.ErrConflict, turn.State)
 	case turn.State == storage.StateRejected:
 		return nil
 	case turn.State.Terminal():
