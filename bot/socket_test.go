@@ -40,8 +40,8 @@ func socketsOf(b *bot.Bot) (sum bot.SocketState, up int) {
 
 // chatter has people talk, which the bot has to acknowledge and not to answer,
 // for a time, and returns how many events were sent more than once. Each must
-// have been taken in.
-func (w *world) chatter(every, during time.Duration) (again int) {
+// have been taken in, but for mayMiss.
+func (w *world) chatter(every, during time.Duration, mayMiss int) (again int) {
 	w.t.Helper()
 	before, said, heard := len(w.slack.Deliveries()), 0, map[string]bool{}
 	for end := time.Now().Add(during); time.Now().Before(end); time.Sleep(every) {
@@ -57,7 +57,7 @@ func (w *world) chatter(every, during time.Duration) (again int) {
 			heard[d.TS] = true
 		}
 	}
-	if len(heard) != said {
+	if len(heard) < said-mayMiss {
 		w.t.Errorf("%d of %d messages were taken in", len(heard), said)
 	}
 	return again
@@ -74,10 +74,12 @@ func TestOneSocketIsReplacedWithoutAGap(t *testing.T) {
 	for _, c := range []struct {
 		reason string
 		again  func(n int) bool
+		// With a gap each half minute all four of Slack's tries may meet one.
+		mayMiss int
 	}{
-		{"warning", func(n int) bool { return n == 0 }},
+		{"warning", func(n int) bool { return n == 0 }, 0},
 		// 20 refreshes, half a second of three messages a second each.
-		{"refresh_requested", func(n int) bool { return n > 0 && n < 20*4 }},
+		{"refresh_requested", func(n int) bool { return n > 0 && n < 20*4 }, 2},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			inWorld(t, func(w *world, _ *slacksim.Options, _ *llmsim.Options) {
@@ -90,7 +92,7 @@ func TestOneSocketIsReplacedWithoutAGap(t *testing.T) {
 						w.slack.Disconnect(c.reason)
 					}
 				}()
-				again := w.chatter(300*time.Millisecond, 11*time.Minute)
+				again := w.chatter(300*time.Millisecond, 11*time.Minute, c.mayMiss)
 				s, _ := socketsOf(w.bot)
 				t.Logf("20 times %s: %d of %d events had to be sent again; %+v", c.reason, again, s.Received, s)
 				if !c.again(again) {
@@ -119,7 +121,7 @@ func TestTenSockets(t *testing.T) {
 				w.slack.Disconnect("warning")
 			}
 		}()
-		if again := w.chatter(3*time.Second, 6*time.Hour); again > 0 {
+		if again := w.chatter(3*time.Second, 6*time.Hour, 0); again > 0 {
 			t.Errorf("%d events had to be sent again", again)
 		}
 		s, up := socketsOf(w.bot)
