@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	lives     = flag.Int("lives", 400, "how many lives TestLives simulates")
+	lives     = flag.Int("lives", 200, "how many lives TestLives simulates")
 	firstLife = flag.Uint64("life", 1, "the seed of the first of them")
 )
 

@@ -75,7 +75,7 @@ func (c *change) askAnew(turn *storage.Turn, r storage.Reopening) error {
 			asker := &m.turns[i]
 			if asker.ID == turn.ID {
 				asker = turn
-			} else if asker.JoinedInto != turn.ID {
+			} else if m.end(asker) != turn {
 				continue
 			}
 			c.reword(m, asker, turn, r.Text, r.At)

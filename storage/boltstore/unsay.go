@@ -34,7 +34,7 @@ func (c *change) unsay(key storage.ConversationKey, ts string, at time.Time) ([]
 	for i := range m.turns {
 		switch turn := &m.turns[i]; {
 		case turn.JoinedInto != "":
-			into := m.all[turn.JoinedInto]
+			into := m.end(turn)
 			words := turn.Text
 			if into != nil && !into.State.Terminal() && into.State != storage.StateFinal {
 				c.reword(m, turn, into, "", at)
@@ -61,9 +61,14 @@ func (c *change) unsay(key storage.ConversationKey, ts string, at time.Time) ([]
 // which may be the asker itself or the turn it was joined into.
 func (c *change) reword(m *said, asker, into *storage.Turn, text string, at time.Time) {
 	words := m.words(asker)
-	if asker != into {
-		asker.Text, asker.UpdatedAt = text, at
-		c.putTurn(m.thread, asker)
+	for t := asker; t != into && t != nil; t = m.all[t.JoinedInto] {
+		if t == asker {
+			t.Text = text
+		} else {
+			t.Text = replaceWords(t.Text, words, text)
+		}
+		t.UpdatedAt = at
+		c.putTurn(m.thread, t)
 	}
 	switch {
 	case asker == into: // its own words stand last
@@ -73,6 +78,15 @@ func (c *change) reword(m *said, asker, into *storage.Turn, text string, at time
 	}
 	into.UpdatedAt, into.Attempt = at, 0 // other words are another question
 	c.putTurn(m.thread, into)
+}
+
+// end is the turn that answers t: what t was joined into, and that perhaps into
+// another. nil if one of them is missing.
+func (m *said) end(t *storage.Turn) *storage.Turn {
+	for t != nil && t.JoinedInto != "" {
+		t = m.all[t.JoinedInto]
+	}
+	return t
 }
 
 // words are what the asker's own message says. What was joined into it stands
@@ -177,7 +191,7 @@ func (c *change) amend(key storage.ConversationKey, ts string, a storage.Amendme
 		}
 		into := turn
 		if turn.JoinedInto != "" {
-			if into = m.all[turn.JoinedInto]; into == nil {
+			if into = m.end(turn); into == nil {
 				return nil, missing(bucketThread, turnKey(m.key, turn.JoinedInto))
 			}
 		}

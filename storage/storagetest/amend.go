@@ -137,6 +137,31 @@ var amendCases = []testCase{
 			}
 		}
 	}},
+	{"amend/joined twice", "the words of a message that was joined, and with others joined again, change where they are answered", func(t *T) {
+		texts := []string{"one", "two", "three"}
+		for i, ts := range []string{firstTS, secondTS, "1700000009.000100"} {
+			turn := said(ts, question(fmt.Sprint(i+1)))
+			turn.Text = texts[i]
+			t.accept(turn)
+		}
+		l := t.acquire(thread, "w")
+		for _, join := range [][2]string{{"2", "1"}, {"3", "2"}} {
+			_, err := t.store.Join(t.ctx(), l, join[0], []string{join[1]}, start)
+			t.ok(err, "join")
+		}
+		got, err := t.store.Amend(t.ctx(), thread, firstTS, storage.Amendment{Text: "better"}, start)
+		t.ok(err, "amend")
+		t.sameTurns(got, []storage.Turn{t.turn("3")}, "what Amend returned")
+		if text := t.turn("3").Text; text != "better\ntwo\nthree" {
+			t.Errorf("the question is %q", text)
+		}
+		_, err = t.store.Advance(t.ctx(), l, storage.Change{TurnID: "3", From: storage.StateReceived, To: storage.StateFailed, At: start})
+		t.ok(err, "fail")
+		turn, fresh, err := t.store.Reopen(t.ctx(), storage.Reopening{TurnID: "3", TS: firstTS, Text: "best", At: start})
+		if err != nil || !fresh || turn.Text != "best\ntwo\nthree" {
+			t.Errorf("reopened: %q, %v, %v", turn.Text, fresh, err)
+		}
+	}},
 	{"amend/finish", "the answer to a question that was edited since is refused, and the answer to its new words is not", func(t *T) {
 		t.accept(question("1"))
 		l := t.acquire(thread, "w")
