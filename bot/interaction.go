@@ -139,6 +139,9 @@ func (b *Bot) regenerate(ctx context.Context, who actor, a action) (string, erro
 	if turn.State.Terminal() {
 		b.live.spare(turn.ID) // a stop that came too late for the last answer
 	}
+	if turn, err = b.ended(ctx, turn); err != nil { // Slack shows the button before it has confirmed it
+		return "I am still writing this answer.", nil
+	}
 	turn, fresh, err := b.o.Store.Reopen(ctx, storage.Reopening{TurnID: turn.ID, At: time.Now(),
 		Keys: []storage.DedupeKey{{Kind: "action", Value: a.TS + ":" + who.UserID + ":" + a.Value}}})
 	switch {
