@@ -356,11 +356,13 @@ func (r *reply) write(ctx context.Context, text string, final bool, blocks ...sl
 			w.body = tablesAsCode(w.body)
 		}
 		err := r.put(ctx, p, w)
-		if plain := tablesAsCode(w.body); refusesTables(refusalCode(err)) && plain != w.body {
-			r.plainTables = true
-			r.b.log.Info("tables refused, showing them as code", "turn", r.turn.ID, "err", err)
-			w.body = plain
-			err = r.put(ctx, p, w)
+		if refusesTables(refusalCode(err)) {
+			if plain := tablesAsCode(w.body); plain != w.body {
+				r.plainTables = true
+				r.b.log.Info("tables refused, showing them as code", "turn", r.turn.ID, "err", err)
+				w.body = plain
+				err = r.put(ctx, p, w)
+			}
 		}
 		if tooLong(err) && r.limit > 2000 {
 			r.limit /= 2
