@@ -3,8 +3,6 @@ package bot
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -44,11 +42,8 @@ func (b *Bot) tell(ctx context.Context, a aside, text string, blocks ...slack.Bl
 
 // slackTime is the moment of a Slack ts, by Slack's clock. What is no ts is now.
 func slackTime(ts string) time.Time {
-	sec, micro, _ := strings.Cut(ts, ".")
-	s, err := strconv.ParseInt(sec, 10, 64)
-	if err != nil {
-		return time.Now()
+	if at := tsTime(ts); !at.IsZero() {
+		return at
 	}
-	us, _ := strconv.ParseInt((micro + "000000")[:6], 10, 64)
-	return time.Unix(s, us*1000)
+	return time.Now()
 }

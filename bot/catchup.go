@@ -79,7 +79,7 @@ func tsTime(ts string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	us, _ := strconv.ParseInt(micro, 10, 64)
+	us, _ := strconv.ParseInt((micro + "000000")[:6], 10, 64)
 	return time.UnixMicro(s*1e6 + us)
 }
 
