@@ -94,9 +94,13 @@ func TestUsageTotalAdd(t *testing.T) {
 		UserID: "U1", InputTokens: 100, CachedInputTokens: 40, OutputTokens: 10, ReasoningTokens: 3,
 		CostNanoUSD: 7, Price: &Price{}, Outcome: OutcomeOK, FirstToken: time.Second, Duration: time.Minute,
 	}
+	var fast, slow Histogram
+	fast.Count(time.Second)
+	slow.Count(time.Minute)
 	base := UsageTotal{
 		Calls: 1, InputTokens: 100, CachedInputTokens: 40, OutputTokens: 10, ReasoningTokens: 3,
 		CostNanoUSD: 7, FirstTokenSum: time.Second, DurationSum: time.Minute,
+		FirstToken: fast, Duration: slow,
 	}
 	for _, c := range []struct {
 		name   string
@@ -107,11 +111,14 @@ func TestUsageTotalAdd(t *testing.T) {
 		{"free is a price", func(r *UsageRow) { r.CostNanoUSD = 0 }, func(t *UsageTotal) { t.CostNanoUSD = 0 }},
 		{"price unknown", func(r *UsageRow) { r.Price = nil }, func(t *UsageTotal) { t.CostNanoUSD, t.UnpricedCalls = 0, 1 }},
 		{"estimated", func(r *UsageRow) { r.Estimated = true }, func(t *UsageTotal) { t.EstimatedCalls = 1 }},
-		{"failed, but billed", func(r *UsageRow) { r.Outcome = "cut off" }, func(t *UsageTotal) { t.Failures = 1 }},
+		{"failed, but billed", func(r *UsageRow) { r.Outcome = "cut off" }, func(t *UsageTotal) { t.Failures, t.FirstToken, t.Duration = 1, Histogram{}, Histogram{} }},
+		{"fallback", func(r *UsageRow) { r.Fallback = true }, func(t *UsageTotal) { t.Fallbacks = 1 }},
 		{
 			"failed without a price: not an unpriced success",
 			func(r *UsageRow) { r.Outcome, r.Price = "timeout", nil },
-			func(t *UsageTotal) { t.Failures, t.CostNanoUSD = 1, 0 },
+			func(t *UsageTotal) {
+				t.Failures, t.CostNanoUSD, t.FirstToken, t.Duration = 1, 0, Histogram{}, Histogram{}
+			},
 		},
 	} {
 		r, want := row, base

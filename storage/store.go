@@ -149,10 +149,39 @@ type Store interface {
 	// one; 0 takes it back. It needs no lease. [ErrNotFound] if unknown.
 	SetFeedback(ctx context.Context, turnID, userID string, value int, at time.Time) error
 
+	// Verdicts returns feedback of one value, +1 or -1, on turns received since,
+	// the latest first, at most limit.
+	Verdicts(ctx context.Context, value int, since time.Time, limit int) ([]Verdict, error)
+	// Conversations returns those in which a user has been given an answer, the
+	// youngest thread first, at most limit.
+	Conversations(ctx context.Context, userID string, limit int) ([]Conversation, error)
+
 	// RecordUsage appends rows of calls that ended without a Finish.
 	RecordUsage(ctx context.Context, rows []UsageRow) error
-	// Usage returns totals ordered by day, user, channel, provider, model.
+	// Usage returns totals ordered by day, user, channel, provider, model. They
+	// are kept, not added up from rows: it costs what it returns, and for totals
+	// of users or channels over months about a record each and month.
 	Usage(ctx context.Context, q UsageQuery) ([]UsageTotal, error)
+	// Calls returns a page of the ledger's rows that q selects, in the order of
+	// their time: after is "" or the last call's next, and a next of "" means that
+	// there is no more. By is ignored. A page has at most limit rows, and may be
+	// empty though more follows.
+	Calls(ctx context.Context, q UsageQuery, after string, limit int) (rows []UsageRow, next string, err error)
+
+	// Reserve notes what a turn may cost, in the place of its earlier
+	// reservation, or returns an [*OverBudgetError] if one of limits has no room
+	// for it and is not lifted. Checking and noting are one step: callers at the
+	// same time cannot pass together where one alone fits.
+	Reserve(ctx context.Context, r Reservation, limits []Limit) error
+	// Settle appends rows and takes the turn's reservation away, in one write.
+	// Finish does so too. A turn without a reservation is no error.
+	Settle(ctx context.Context, turnID string, rows []UsageRow) error
+	// Reservations returns those made before a time, in no particular order.
+	Reservations(ctx context.Context, before time.Time) ([]Reservation, error)
+	// Spent returns how limits stand at a time, in their order.
+	Spent(ctx context.Context, limits []Limit, at time.Time) ([]Spend, error)
+	// Lift lifts all limits of somebody for a day. It may be lifted already.
+	Lift(ctx context.Context, l Lift) error
 
 	// SetWatermarks stores up to which message each channel has been seen. A
 	// watermark only rises: one that is not above the stored one changes
@@ -255,7 +284,8 @@ type Result struct {
 	// that have TurnID, Role and TS of a message in the history replace it and
 	// take its Seq; among equal ones the last replaces the newest.
 	Messages []Message
-	Usage    []UsageRow // goes to the ledger and to [Turn.Calls]
+	Usage    []UsageRow // goes to the ledger and, with Recorded before it, to [Turn.Calls]
+	Recorded []UsageRow // calls of the same answering that the ledger has already
 	Prompt   PromptNote
 	// HistoryFrom becomes [History.From] if it is not 0.
 	HistoryFrom uint64
@@ -272,6 +302,6 @@ type Watermark struct {
 // expires nothing.
 type Before struct {
 	Conversations time.Time // by last activity; turns and history go with them
-	Usage         time.Time // rows and totals, by whole days (UTC)
+	Usage         time.Time // rows, totals and lifts, by whole days (UTC)
 	Dedupe        time.Time // keys claimed before
 }

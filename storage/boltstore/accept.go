@@ -67,6 +67,12 @@ func (s *Store) accept(c *change, a *acceptance) (fresh bool, err error) {
 	owner := newEncoder(len(a.thread))
 	owner.b = append(owner.b, a.thread...)
 	c.put(bucketTurnID, a.idKey, owner)
+	for user := range a.turn.Feedback { // a copy of a turn that was answered elsewhere
+		c.judge(&a.turn, user, 0)
+	}
+	if len(a.turn.Calls) > 0 {
+		c.answered(a.turn.UserID, a.thread)
+	}
 	c.putThread(t)
 	s.take(c, a.claim)
 	return true, nil

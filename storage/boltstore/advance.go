@@ -158,6 +158,7 @@ func (s *Store) SetFeedback(ctx context.Context, turnID, userID string, value in
 		if err != nil {
 			return err
 		}
+		before := turn.Feedback[userID]
 		if value == 0 {
 			delete(turn.Feedback, userID)
 		} else {
@@ -167,6 +168,7 @@ func (s *Store) SetFeedback(ctx context.Context, turnID, userID string, value in
 			turn.Feedback[userID] = value
 		}
 		turn.UpdatedAt = at
+		c.judge(&turn, userID, before)
 		c.putTurn(th, &turn)
 		c.putThread(th)
 		return nil

@@ -111,20 +111,19 @@ func fillLarge(b *testing.B, path string, turns int64) {
 	each(0, func(t *storage.Turn, thread []byte, _ []storage.DedupeKey, _ int64) {
 		put(bucketIdle, idleKey(hourOf(t.UpdatedAt), thread), newEncoder(0))
 	})
-	totals := make(map[string]storage.UsageTotal)
+	totals := make(map[string]*storage.UsageTotal)
 	each(0, func(t *storage.Turn, _ []byte, _ []storage.DedupeKey, n int64) {
 		row := storage.UsageRow{TurnID: t.ID, UserID: t.UserID, ChannelID: t.Key.ChannelID, Provider: "p", Model: "m", At: t.ReceivedAt, InputTokens: 900, OutputTokens: 40, Outcome: storage.OutcomeOK}
-		put(bucketLedger, ledgerKey(row.At.Unix(), uint64(n)), encodeUsageRow(&row))
-		total := storage.UsageTotal{Day: storage.DayOf(row.At), UserID: row.UserID, ChannelID: row.ChannelID, Provider: row.Provider, Model: row.Model}
-		key := string(usageKey(&total))
-		if old, ok := totals[key]; ok {
-			total = old
+		put(bucketLedger, ledgerKey(row.At.Unix(), uint64(n)), encodeLedgerRow(&row))
+		total := totalOf(&row)
+		key := string(cubeTotals.key(total))
+		if totals[key] == nil {
+			totals[key] = total
 		}
-		total.Add(row)
-		totals[key] = total
+		totals[key].Add(row)
 	})
 	for key, total := range totals {
-		put(bucketUsage, []byte(key), encodeUsageTotal(&total))
+		put(bucketUsage, []byte(key), encodeUsageTotal(total))
 	}
 	each(max(0, turns-10_000), func(t *storage.Turn, _ []byte, keys []storage.DedupeKey, n int64) {
 		e := newEncoder(64)

@@ -80,6 +80,9 @@ func open(path string, o Options, openFile openFunc) (*Store, error) {
 		// does. What we would store would not be there after the next start.
 		return nil, errors.Join(fmt.Errorf("%w: it was replaced by another file meanwhile", storage.ErrInUse), db.Close())
 	}
+	if err := migrate(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	s := &Store{db: db, room: room{db: db, path: path, maxSize: o.MaxSize, free: o.Free}}
 	s.room.limit()
 	s.writer = newWriter(db, s.room.commitFailed)
@@ -113,13 +116,6 @@ func (s *Store) start() error {
 		s.leases.boot = boot + 1
 		s.claims = loadClaims(c.view)
 		c.putMetaNumber("boot", boot+1)
-		// Records from before are read as they are; what is written from here on
-		// an older version cannot read.
-		if version, err := c.metaNumber("schema"); err != nil {
-			return err
-		} else if version < schema {
-			c.putMetaNumber("schema", schema)
-		}
 		return nil
 	})
 	if err != nil {

@@ -40,7 +40,7 @@ func (e *encoder) time(t time.Time) {
 var errPayload = errors.New("its payload cannot be read")
 
 // decoder reads fields back. The first error sticks; end reports it. All
-// results are copies.
+// results but those of bytes are copies.
 type decoder struct {
 	b   []byte
 	err error
@@ -70,13 +70,16 @@ func (d *decoder) int() int64 {
 	return v
 }
 
-func (d *decoder) string() string {
+func (d *decoder) string() string { return string(d.bytes()) }
+
+// bytes is a string that is not copied.
+func (d *decoder) bytes() []byte {
 	n := d.uint()
 	if n > uint64(len(d.b)) {
 		d.fail()
-		return ""
+		return nil
 	}
-	s := string(d.b[:n])
+	s := d.b[:n]
 	d.b = d.b[n:]
 	return s
 }

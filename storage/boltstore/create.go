@@ -16,7 +16,8 @@ import (
 //
 //	1  the first
 //	2  turns say how they were answered, at the end of their record
-const schema = 2
+//	3  usage is added up in cubes too; budgets, and lists of people's turns
+const schema = 3
 
 // leftover is what create adds to a file's name while it is being made.
 const leftover = ".new-"

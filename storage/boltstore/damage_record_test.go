@@ -124,7 +124,7 @@ func TestDamagedKey(t *testing.T) {
 		if err := s.RecordUsage(t.Context(), []storage.UsageRow{{UserID: "U1", At: at}}); err != nil {
 			t.Fatal(err)
 		}
-		total[i] = usageKey(&storage.UsageTotal{Day: day, UserID: "U1"})
+		total[i] = cubeTotals.key(&storage.UsageTotal{Day: day, UserID: "U1"})
 	}
 	closeTest(t, s)
 	image, err := os.ReadFile(path)

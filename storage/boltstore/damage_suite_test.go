@@ -43,7 +43,7 @@ func newDamageSuite(t testing.TB) damageSuite {
 		t.Fatal(err)
 	}
 	for _, total := range totals {
-		d.totals[string(usageKey(&total))] = total
+		d.totals[string(cubeTotals.key(&total))] = total
 	}
 	closeTest(t, s)
 	return d
@@ -161,7 +161,7 @@ func (d damageSuite) salvage(t testing.TB, path, what string, healthy bool, o *o
 		t.Errorf("%s: salvaged usage: %v", what, err)
 	}
 	for _, total := range totals {
-		if total != d.totals[string(usageKey(&total))] {
+		if total != d.totals[string(cubeTotals.key(&total))] {
 			t.Errorf("%s: salvaged total was never stored: %+v", what, total)
 		}
 	}

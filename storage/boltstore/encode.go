@@ -51,6 +51,9 @@ func (e *encoder) answering(t *storage.Turn) {
 	e.string(t.EditedTS)
 	e.bool(t.Stopped)
 	e.string(t.StoppedBy)
+	for i := range t.Calls {
+		e.usageMore(&t.Calls[i])
+	}
 }
 
 // decodeTurn reads what encodeTurn wrote; key and id are in the record's key.
@@ -106,6 +109,12 @@ func (d *decoder) answering(t *storage.Turn) {
 	t.EditedTS = d.string()
 	t.Stopped = d.bool()
 	t.StoppedBy = d.string()
+	if len(d.b) == 0 {
+		return // from before calls said more
+	}
+	for i := range t.Calls {
+		d.usageMore(&t.Calls[i])
+	}
 }
 
 // conversation is what the store knows about a thread beside its turns and
@@ -184,10 +193,32 @@ func decodeMessage(seq uint64, payload []byte) (storage.Message, error) {
 // usageRowSize is enough for most rows.
 const usageRowSize = 192
 
-func encodeUsageRow(r *storage.UsageRow) *encoder {
+func encodeLedgerRow(r *storage.UsageRow) *encoder {
 	e := newEncoder(usageRowSize)
 	e.usageRow(r)
+	e.usageMore(r)
 	return e
+}
+
+func decodeLedgerRow(payload []byte) (storage.UsageRow, error) {
+	d := decoder{b: payload}
+	r := d.usageRow()
+	if len(d.b) > 0 {
+		d.usageMore(&r)
+	}
+	return r, d.end()
+}
+
+// usageMore writes the fields that rows have had since layout 3: behind the
+// others, which stand in lists without room after each.
+func (e *encoder) usageMore(r *storage.UsageRow) {
+	e.string(r.ThreadTS)
+	e.bool(r.Fallback)
+}
+
+func (d *decoder) usageMore(r *storage.UsageRow) {
+	r.ThreadTS = d.string()
+	r.Fallback = d.bool()
 }
 
 func (e *encoder) usageRow(r *storage.UsageRow) {
@@ -203,12 +234,7 @@ func (e *encoder) usageRow(r *storage.UsageRow) {
 	e.int(r.ReasoningTokens)
 	e.bool(r.Estimated)
 	e.int(r.CostNanoUSD)
-	e.bool(r.Price != nil)
-	if r.Price != nil {
-		e.int(r.Price.Input)
-		e.int(r.Price.CachedInput)
-		e.int(r.Price.Output)
-	}
+	e.price(r.Price)
 	e.string(r.Outcome)
 	e.int(int64(r.FirstToken))
 	e.int(int64(r.Duration))
@@ -229,47 +255,9 @@ func (d *decoder) usageRow() storage.UsageRow {
 		Estimated:         d.bool(),
 		CostNanoUSD:       d.int(),
 	}
-	if d.bool() {
-		r.Price = &storage.Price{Input: d.int(), CachedInput: d.int(), Output: d.int()}
-	}
+	r.Price = d.price()
 	r.Outcome = d.string()
 	r.FirstToken = time.Duration(d.int())
 	r.Duration = time.Duration(d.int())
 	return r
-}
-
-// usageSums are the numbers of a total in the order of its record.
-func usageSums(t *storage.UsageTotal) [11]*int64 {
-	return [...]*int64{
-		&t.Calls, &t.Failures, &t.InputTokens, &t.CachedInputTokens, &t.OutputTokens, &t.ReasoningTokens,
-		&t.EstimatedCalls, &t.CostNanoUSD, &t.UnpricedCalls, (*int64)(&t.FirstTokenSum), (*int64)(&t.DurationSum),
-	}
-}
-
-func encodeUsageTotal(t *storage.UsageTotal) *encoder {
-	e := newEncoder(64)
-	for _, v := range usageSums(t) {
-		e.int(*v)
-	}
-	return e
-}
-
-// decodeUsageTotal takes day, user, channel, provider and model from the key.
-func decodeUsageTotal(key, payload []byte) (storage.UsageTotal, error) {
-	k := keyReader{decoder{b: key}}
-	t := storage.UsageTotal{
-		Day:       storage.Day(k.sortedInt()),
-		UserID:    k.string(),
-		ChannelID: k.string(),
-		Provider:  k.string(),
-		Model:     k.string(),
-	}
-	d := decoder{b: payload}
-	for _, v := range usageSums(&t) {
-		*v = d.int()
-	}
-	if err := k.end(); err != nil {
-		return t, err
-	}
-	return t, d.end()
 }

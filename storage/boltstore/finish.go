@@ -10,7 +10,7 @@ import (
 
 // Finish implements [storage.Store].
 func (s *Store) Finish(ctx context.Context, l storage.Lease, r storage.Result) (storage.Turn, error) {
-	r.Messages, r.Usage = slices.Clone(r.Messages), cloneUsage(r.Usage)
+	r.Messages, r.Usage, r.Recorded = slices.Clone(r.Messages), cloneUsage(r.Usage), cloneUsage(r.Recorded)
 	for i := range r.Messages {
 		r.Messages[i].Seq = 0
 	}
@@ -40,7 +40,7 @@ func (s *Store) finish(c *change, l storage.Lease, r storage.Result) (storage.Tu
 		return turn, fmt.Errorf("%w: the question was edited since it was asked", storage.ErrConflict)
 	}
 	turn.State, turn.UpdatedAt, turn.Answer = storage.StateFinal, r.At, r.Answer
-	turn.Calls, turn.Prompt = r.Usage, r.Prompt
+	turn.Calls, turn.Prompt = append(r.Recorded[:len(r.Recorded):len(r.Recorded)], r.Usage...), r.Prompt
 	c.putTurn(th, &turn)
 	if turn.Again {
 		if err := c.findMessages(th, r.Messages); err != nil {
@@ -59,6 +59,8 @@ func (s *Store) finish(c *change, l storage.Lease, r storage.Result) (storage.Tu
 		th.from = r.HistoryFrom
 	}
 	c.putThread(th)
+	c.answered(turn.UserID, th.key)
+	c.release(turn.ID)
 	return turn, s.recordUsage(c, r.Usage)
 }
 

@@ -74,8 +74,7 @@ func (v view) inAnyTeam(key storage.ConversationKey) (threads [][]byte) {
 	return threads
 }
 
-// forgetConversation erases without reading the turns and messages: what is
-// damaged goes too.
+// forgetConversation erases what is damaged too; only its entries in lists stay.
 func (c *change) forgetConversation(key []byte, at time.Time, done *storage.Forgotten) error {
 	th, err := c.thread(key)
 	switch {
@@ -93,6 +92,7 @@ func (c *change) forgetConversation(key []byte, at time.Time, done *storage.Forg
 		case partTurn:
 			done.Turns++
 			c.delete(bucketTurnID, bytes.Clone(k[len(key)+1:]))
+			c.unindexRecord(key, k, record)
 		case partMessage:
 			if len(record) > recordHeader {
 				done.Messages++
@@ -158,8 +158,10 @@ func (c *change) forgetPerson(key []byte, f storage.Forgetting, done *storage.Fo
 		if w.gone[turn.ID] {
 			c.delete(bucketThread, turnKey(key, turn.ID))
 			c.delete(bucketTurnID, turnIDKey(turn.ID))
-		} else if _, judged := turn.Feedback[f.UserID]; judged {
+			c.unindex(key, turn, w.stays(turn.UserID))
+		} else if before, judged := turn.Feedback[f.UserID]; judged {
 			delete(turn.Feedback, f.UserID)
+			c.judge(turn, f.UserID, before)
 			c.putTurn(th, turn)
 			w.feedback++
 		}

@@ -93,8 +93,8 @@ func checkSchema(tx *bolt.Tx) error {
 	if _, err := (view{tx}).metaNumber("boot"); err != nil {
 		return err
 	}
-	for _, name := range bucketNames {
-		if tx.Bucket(name) == nil {
+	for b, name := range bucketNames {
+		if tx.Bucket(name) == nil && (version == schema || bucket(b) < bucketCube) {
 			return fmt.Errorf("%w: bucket %s is missing", storage.ErrCorrupt, name)
 		}
 	}

@@ -78,21 +78,10 @@ func claimKey(at time.Time, unique uint64) []byte {
 	return binary.BigEndian.AppendUint64(k, unique)
 }
 
-func dayKey(day int64) []byte { return appendInt(nil, day) }
-
 func ledgerKey(second int64, unique uint64) []byte {
 	k := make([]byte, 0, 16)
 	k = appendInt(k, second)
 	return binary.BigEndian.AppendUint64(k, unique)
-}
-
-func usageKey(t *storage.UsageTotal) []byte {
-	k := make([]byte, 0, 64)
-	k = appendInt(k, int64(t.Day))
-	for _, s := range [...]string{t.UserID, t.ChannelID, t.Provider, t.Model} {
-		k = appendString(k, s)
-	}
-	return k
 }
 
 // keyReader takes keys apart. Keys are read only after their record's checksum,

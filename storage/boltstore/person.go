@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/bobbin-bot/bobbin/storage"
 )
@@ -69,6 +70,11 @@ func (w *words) take(chain []*storage.Turn) {
 	for _, turn := range chain {
 		set[turn.ID] = true
 	}
+}
+
+// stays reports whether a turn of the user is left.
+func (w *words) stays(userID string) bool {
+	return slices.ContainsFunc(w.turns, func(t storage.Turn) bool { return t.UserID == userID && !w.gone[t.ID] })
 }
 
 // in reports whether the message of the history holds the person's words, or

@@ -67,8 +67,13 @@ func (p *purge) find(v view) {
 		for k := range p.before(v, bucketLedger, ledgerKey(day.Time().Unix(), 0)) {
 			p.add(bucketLedger, k)
 		}
-		for k := range p.before(v, bucketUsage, dayKey(int64(day))) {
+		for k := range p.before(v, bucketUsage, appendInt(nil, int64(day))) {
 			p.add(bucketUsage, k)
+		}
+		for k := range p.before(v, bucketBudget, liftKey(day, "", "")) {
+			if k[0] == budgetLifted {
+				p.add(bucketBudget, k)
+			}
 		}
 	}
 }
@@ -116,6 +121,7 @@ func (p *purge) idleBefore(v view, idle []byte, t time.Time) bool {
 // delete stages the deletion of what was found and is expired still.
 func (p *purge) delete(c *change, taken claims) error {
 	var free []claimHash
+	sums := newTally(c)
 	for _, x := range p.found {
 		payload, ok, err := c.get(x.bucket, x.key)
 		if err != nil {
@@ -132,15 +138,26 @@ func (p *purge) delete(c *change, taken claims) error {
 				continue
 			}
 			thread := x.key[hourSize:]
-			for k := range keys(c.view, bucketThread, thread) {
+			for k, record := range records(c.view, bucketThread, thread) {
 				c.delete(bucketThread, k)
 				if k[len(thread)] == partTurn {
 					c.delete(bucketTurnID, k[len(thread)+1:])
+					c.unindexRecord(thread, k, record)
 				}
 			}
+		case bucketUsage:
+			t, err := decodeUsageTotal(x.key, payload)
+			if err != nil {
+				return damaged(bucketUsage, x.key, err.Error())
+			}
+			if err := sums.spread(&t, -1); err != nil {
+				return err
+			}
+			continue // its sum is 0 now
 		}
 		c.delete(x.bucket, x.key)
 	}
+	sums.flush()
 	c.applied = func() {
 		for _, k := range free {
 			delete(taken, k)
@@ -154,13 +171,13 @@ func (p *purge) delete(c *change, taken claims) error {
 	return nil
 }
 
-// keys yields copies of the keys that begin with prefix. It does not read the
-// records: what is damaged goes too.
-func keys(v view, b bucket, prefix []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
+// records yields copies of the keys that begin with prefix, and their records,
+// damaged ones too.
+func records(v view, b bucket, prefix []byte) iter.Seq2[[]byte, []byte] {
+	return func(yield func(key, record []byte) bool) {
 		c := v.cursor(b)
-		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-			if !yield(bytes.Clone(k)) {
+		for k, record := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, record = c.Next() {
+			if !yield(bytes.Clone(k), record) {
 				return
 			}
 		}

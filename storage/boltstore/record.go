@@ -20,6 +20,10 @@ const (
 	bucketClaim
 	bucketLedger
 	bucketUsage
+	bucketCube
+	bucketBudget
+	bucketMine
+	bucketVerdict
 	bucketCount
 )
 
@@ -32,6 +36,11 @@ var bucketNames = [bucketCount][]byte{
 	bucketClaim:  []byte("claim"),
 	bucketLedger: []byte("ledger"),
 	bucketUsage:  []byte("usage"),
+	// Since layout 3.
+	bucketCube:    []byte("cube"),
+	bucketBudget:  []byte("budget"),
+	bucketMine:    []byte("mine"),
+	bucketVerdict: []byte("verdict"),
 }
 
 func (b bucket) String() string { return string(bucketNames[b]) }

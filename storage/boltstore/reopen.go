@@ -49,6 +49,7 @@ func (s *Store) reopen(c *change, r storage.Reopening, cl claim) (storage.Turn, 
 			return turn, err
 		}
 	}
+	c.unindex(th.key, &turn, true)
 	turn.Attempt, turn.Answer, turn.Failure, turn.Feedback = 0, "", "", nil
 	turn.Stopped, turn.StoppedBy = false, ""
 	turn.Calls, turn.Prompt, turn.Again = nil, storage.PromptNote{}, true

@@ -102,7 +102,13 @@ type salvage struct {
 }
 
 // derived reports whether a bucket is made from the others.
-func (b bucket) derived() bool { return b == bucketTurnID || b == bucketOpen || b == bucketIdle }
+func (b bucket) derived() bool {
+	switch b {
+	case bucketTurnID, bucketOpen, bucketIdle, bucketCube, bucketMine, bucketVerdict:
+		return true
+	}
+	return false
+}
 
 // take keeps a record that the tree leads to.
 func (s *salvage) take(b bucket, key, record []byte) error {
@@ -140,8 +146,8 @@ func (s *salvage) meta(key, record []byte) error {
 // find keeps a record that was found by searching, if something is missing where
 // it belongs and nothing newer was found before.
 func (s *salvage) find(b bucket, key, record []byte) error {
-	if !s.missing(b, key) {
-		return nil
+	if b == bucketBudget || !s.missing(b, key) {
+		return nil // an old reservation would count as spent
 	}
 	if b == bucketMeta {
 		return s.meta(key, record)

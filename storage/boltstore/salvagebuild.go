@@ -105,6 +105,9 @@ func (s *salvage) mend(f *found) error {
 		owner := newEncoder(len(f.thread))
 		owner.b = append(owner.b, f.thread...)
 		put(bucketTurnID, turnIDKey(turn.ID), owner)
+		if err := putLists(s.putEncoded, f.thread, turn); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	if f.active.IsZero() {
 		f.active = time.Now() // nothing says when; it shall not expire at once
@@ -127,41 +130,6 @@ func (s *salvage) mend(f *found) error {
 	}
 	if len(errs) > 0 {
 		return errs[0]
-	}
-	return nil
-}
-
-// totals makes sure that no usage total is less than its rows. One that is more
-// stays: rows may have been lost, and what was spent was spent.
-func (s *salvage) totals() error {
-	sums := make(map[string]storage.UsageTotal)
-	c := (view{s.out.tx}).cursor(bucketLedger)
-	for k, record := c.First(); k != nil; k, record = c.Next() {
-		d := decoder{b: record[recordHeader:]}
-		row := d.usageRow()
-		if d.end() != nil {
-			continue
-		}
-		sum := storage.UsageTotal{Day: storage.DayOf(row.At), UserID: row.UserID, ChannelID: row.ChannelID, Provider: row.Provider, Model: row.Model}
-		key := string(usageKey(&sum))
-		if old, ok := sums[key]; ok {
-			sum = old
-		}
-		sum.Add(row)
-		sums[key] = sum
-	}
-	for key, sum := range sums {
-		if old := s.out.get(bucketUsage, []byte(key)); old != nil {
-			if total, err := decodeUsageTotal([]byte(key), old[recordHeader:]); err == nil {
-				have := usageSums(&total)
-				for i, n := range usageSums(&sum) {
-					*n = max(*n, *have[i])
-				}
-			}
-		}
-		if err := s.out.put(bucketUsage, []byte(key), encodeUsageTotal(&sum).seal(bucketUsage, []byte(key))); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -1,9 +1,10 @@
 package boltstore
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,38 +36,87 @@ func cloneUsage(rows []storage.UsageRow) []storage.UsageRow {
 // recordUsage stages rows and the totals they belong to. Totals are kept
 // because a question about a year must not read a year of rows.
 func (s *Store) recordUsage(c *change, rows []storage.UsageRow) error {
-	totals := make(map[string]*storage.UsageTotal, 1)
+	if len(rows) == 0 {
+		return nil
+	}
+	sums := newTally(c)
 	for i := range rows {
 		r := &rows[i]
-		c.put(bucketLedger, ledgerKey(r.At.Unix(), s.unique()), encodeUsageRow(r))
-		t := storage.UsageTotal{
-			Day:       storage.DayOf(r.At),
-			UserID:    r.UserID,
-			ChannelID: r.ChannelID,
-			Provider:  r.Provider,
-			Model:     r.Model,
+		c.put(bucketLedger, ledgerKey(r.At.Unix(), s.unique()), encodeLedgerRow(r))
+		t := totalOf(r)
+		t.Add(*r)
+		if err := sums.spread(t, 1); err != nil {
+			return err
 		}
-		key := usageKey(&t)
-		total, loaded := totals[string(key)]
-		if !loaded {
-			payload, ok, err := c.get(bucketUsage, key)
-			if err != nil {
-				return err
-			}
-			if ok {
-				if t, err = decodeUsageTotal(key, payload); err != nil {
-					return damaged(bucketUsage, key, err.Error())
-				}
-			}
-			total = &t
-			totals[string(key)] = total
-		}
-		total.Add(*r)
 	}
-	for key, total := range totals {
-		c.put(bucketUsage, []byte(key), encodeUsageTotal(total))
+	sums.flush()
+	return nil
+}
+
+// totalOf is the empty total that a row belongs to.
+func totalOf(r *storage.UsageRow) *storage.UsageTotal {
+	return &storage.UsageTotal{
+		Day: storage.DayOf(r.At), UserID: r.UserID, ChannelID: r.ChannelID, Provider: r.Provider, Model: r.Model,
+	}
+}
+
+// tally collects what a change adds to totals, because a change does not see
+// its own writes.
+type tally struct {
+	c       *change
+	changed map[bucket]map[string]*storage.UsageTotal
+}
+
+func newTally(c *change) *tally {
+	return &tally{c, map[bucket]map[string]*storage.UsageTotal{bucketUsage: {}, bucketCube: {}}}
+}
+
+// spread adds t, or with a sign of -1 takes it away, in the totals and in every
+// cube.
+func (s *tally) spread(t *storage.UsageTotal, sign int64) error {
+	if err := s.add(cubeTotals, t, sign); err != nil {
+		return err
+	}
+	for _, q := range cubes {
+		if err := s.add(q, t, sign); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+func (s *tally) add(q *cube, t *storage.UsageTotal, sign int64) error {
+	b, key := q.bucket(), q.key(t)
+	sum := s.changed[b][string(key)]
+	if sum == nil {
+		sum = new(storage.UsageTotal)
+		payload, ok, err := s.c.get(b, key)
+		if err != nil {
+			return err
+		}
+		if ok {
+			d := decoder{b: payload}
+			if d.addTotal(sum); d.end() != nil {
+				return damaged(b, key, errPayload.Error())
+			}
+		}
+		s.changed[b][string(key)] = sum
+	}
+	sum.Merge(t, sign)
+	return nil
+}
+
+// flush stages the sums. One without calls is gone.
+func (s *tally) flush() {
+	for b, sums := range s.changed {
+		for key, sum := range sums {
+			if sum.Calls == 0 {
+				s.c.delete(b, []byte(key))
+			} else {
+				s.c.put(b, []byte(key), encodeUsageTotal(sum))
+			}
+		}
+	}
 }
 
 // Usage implements [storage.Store].
@@ -79,44 +129,70 @@ func (s *Store) Usage(ctx context.Context, q storage.UsageQuery) ([]storage.Usag
 	if err != nil {
 		return nil, fmt.Errorf("usage: %w", err)
 	}
-	slices.SortFunc(totals, func(a, b storage.UsageTotal) int {
-		return cmp.Or(cmp.Compare(a.Day, b.Day), strings.Compare(a.UserID, b.UserID),
-			strings.Compare(a.ChannelID, b.ChannelID), strings.Compare(a.Provider, b.Provider),
-			strings.Compare(a.Model, b.Model))
-	})
 	return totals, nil
 }
 
 func (v view) usage(q storage.UsageQuery) ([]storage.UsageTotal, error) {
-	var first, end []byte
-	if q.From != 0 {
-		first = dayKey(int64(q.From))
-		// A total whose key is damaged may have left the range on either side;
-		// the loop below meets the other neighbour.
-		if err := v.absent(bucketUsage, first); err != nil {
+	g := newGathering(q)
+	for _, s := range plan(q) {
+		if err := g.run(v, s); err != nil {
 			return nil, err
 		}
 	}
-	if q.To != 0 {
-		end = dayKey(int64(q.To) + 1)
-	}
+	slices.SortFunc(g.order, func(a, b *storage.UsageTotal) int {
+		return cmp.Or(cmp.Compare(a.Day, b.Day), strings.Compare(a.UserID, b.UserID),
+			strings.Compare(a.ChannelID, b.ChannelID), strings.Compare(a.Provider, b.Provider),
+			strings.Compare(a.Model, b.Model))
+	})
 	var totals []storage.UsageTotal
-	c := v.cursor(bucketUsage)
-	for k, record := c.Seek(first); k != nil; k, record = c.Next() {
-		payload, err := unseal(bucketUsage, k, record)
-		if err != nil {
-			return nil, err
-		}
-		if end != nil && bytes.Compare(k, end) >= 0 {
-			break
-		}
-		t, err := decodeUsageTotal(k, payload)
-		if err != nil {
-			return nil, damaged(bucketUsage, k, err.Error())
-		}
-		if (q.UserID == "" || q.UserID == t.UserID) && (q.ChannelID == "" || q.ChannelID == t.ChannelID) {
-			totals = append(totals, t)
-		}
+	for _, t := range g.order {
+		totals = append(totals, *t)
 	}
 	return totals, nil
+}
+
+// Calls implements [storage.Store]. The cursor is a row's key.
+func (s *Store) Calls(ctx context.Context, q storage.UsageQuery, after string, limit int) (rows []storage.UsageRow, next string, err error) {
+	first, err := hex.DecodeString(after)
+	if err != nil {
+		return nil, "", errors.New("calls: the cursor is none of this store's")
+	}
+	if err := s.read(ctx, func(v view) error {
+		rows, next, err = v.calls(q, first, cmp.Or(max(limit, 0), exportLimit))
+		return err
+	}); err != nil {
+		return nil, "", fmt.Errorf("calls: %w", err)
+	}
+	return rows, next, nil
+}
+
+func (v view) calls(q storage.UsageQuery, from []byte, limit int) (rows []storage.UsageRow, next string, err error) {
+	var end []byte
+	if q.To != 0 {
+		end = ledgerKey((q.To + 1).Time().Unix(), 0)
+	}
+	if len(from) == 0 && q.From != 0 {
+		from = ledgerKey(q.From.Time().Unix(), 0)
+	}
+	c := v.cursor(bucketLedger)
+	read := 0
+	for k, record := c.Seek(from); k != nil && before(k, end); k, record = c.Next() {
+		if len(rows) == limit || read == scanStep {
+			return rows, hex.EncodeToString(k), nil
+		}
+		read++
+		payload, err := unseal(bucketLedger, k, record)
+		if err != nil {
+			return nil, "", err
+		}
+		row, err := decodeLedgerRow(payload)
+		if err != nil {
+			return nil, "", damaged(bucketLedger, k, err.Error())
+		}
+		if (q.UserID == "" || q.UserID == row.UserID) && (q.ChannelID == "" || q.ChannelID == row.ChannelID) &&
+			(q.Provider == "" || q.Provider == row.Provider) && (q.Model == "" || q.Model == row.Model) {
+			rows = append(rows, row)
+		}
+	}
+	return rows, "", nil
 }

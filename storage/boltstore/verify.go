@@ -109,7 +109,7 @@ func (v *verification) run(in *reading) error {
 	}); err != nil {
 		return err
 	}
-	for _, check := range []func() error{v.metaRecords, v.threads, v.claims, v.ledger} {
+	for _, check := range []func() error{v.metaRecords, v.threads, v.claims, v.ledger, v.totals, v.budgets, v.lists} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -121,6 +121,9 @@ func (v *verification) run(in *reading) error {
 // records calls fn for each record of a bucket. The payload is nil if the record
 // is damaged, which is in the report then.
 func (v *verification) records(b bucket, fn func(key, payload []byte) error) error {
+	if !v.has(b) {
+		return nil
+	}
 	c := v.cursor(b)
 	for k, record := c.First(); k != nil; k, record = c.Next() {
 		if v.n++; v.n%256 == 0 && v.ctx.Err() != nil {
@@ -179,79 +182,5 @@ func (v *verification) entry(b bucket, key, want []byte) {
 		v.report.problem("index %s has no entry %q", b, key)
 	case !bytes.Equal(payload, want):
 		v.report.problem("index %s: entry %q is of another conversation", b, key)
-	}
-}
-
-// ledger checks that no day's rows add up to more than its totals say. They may
-// add up to less: rows expire before their total, and a salvage may have lost
-// some.
-func (v *verification) ledger() error {
-	day := make(map[string]storage.UsageTotal)
-	var current storage.Day
-	settle := func() {
-		for key, sum := range day {
-			v.total([]byte(key), sum)
-		}
-		clear(day)
-	}
-	if err := v.records(bucketLedger, func(key, payload []byte) error {
-		if payload == nil {
-			return nil
-		}
-		v.report.UsageRows++
-		d := decoder{b: payload}
-		row := d.usageRow()
-		k := keyReader{decoder{b: key}}
-		if second := k.sortedInt(); d.end() != nil || second != row.At.Unix() {
-			v.report.problem("record %q in %s: not a usage row of that second", key, bucketLedger)
-			return nil
-		}
-		total := storage.UsageTotal{Day: storage.DayOf(row.At), UserID: row.UserID, ChannelID: row.ChannelID, Provider: row.Provider, Model: row.Model}
-		if total.Day != current {
-			settle()
-			current = total.Day
-		}
-		of := string(usageKey(&total))
-		if sum, ok := day[of]; ok {
-			total = sum
-		}
-		total.Add(row)
-		day[of] = total
-		return nil
-	}); err != nil {
-		return err
-	}
-	settle()
-	return v.records(bucketUsage, func(key, payload []byte) error {
-		v.report.UsageTotals++
-		if payload == nil {
-			return nil
-		}
-		if _, err := decodeUsageTotal(key, payload); err != nil {
-			v.report.problem("record %q in %s: %v", key, bucketUsage, err)
-		}
-		return nil
-	})
-}
-
-func (v *verification) total(key []byte, sum storage.UsageTotal) {
-	payload, ok, err := v.get(bucketUsage, key)
-	if err != nil {
-		return // reported with the bucket
-	}
-	if !ok {
-		v.report.problem("usage %q has rows and no total", key)
-		return
-	}
-	total, err := decodeUsageTotal(key, payload)
-	if err != nil {
-		return
-	}
-	have := usageSums(&total)
-	for i, n := range usageSums(&sum) {
-		if *n > *have[i] {
-			v.report.problem("usage %q: the rows add up to more than the total", key)
-			return
-		}
 	}
 }

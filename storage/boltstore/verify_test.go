@@ -45,15 +45,17 @@ func verifyUsage(t *testing.T, v view) {
 	want, got := make(map[string]storage.UsageTotal), make(map[string]storage.UsageTotal)
 	c := v.cursor(bucketLedger)
 	for k, record := c.First(); k != nil; k, record = c.Next() {
-		d := decoder{b: record[recordHeader:]}
-		r := d.usageRow()
-		key := storage.UsageTotal{Day: storage.DayOf(r.At), UserID: r.UserID, ChannelID: r.ChannelID, Provider: r.Provider, Model: r.Model}
-		total, ok := want[string(usageKey(&key))]
-		if !ok {
-			total = key
+		r, err := decodeLedgerRow(record[recordHeader:])
+		if err != nil {
+			t.Error(err)
+		}
+		total := *totalOf(&r)
+		key := string(cubeTotals.key(&total))
+		if sum, ok := want[key]; ok {
+			total = sum
 		}
 		total.Add(r)
-		want[string(usageKey(&key))] = total
+		want[key] = total
 	}
 	c = v.cursor(bucketUsage)
 	for k, record := c.First(); k != nil; k, record = c.Next() {

@@ -92,6 +92,7 @@ func (v *verification) threadRecord(t *threadCheck, part byte, rest, payload []b
 			return "changed after the last activity of its conversation"
 		}
 		v.entry(bucketTurnID, turnIDKey(id), t.thread)
+		v.listed(t.thread, &turn)
 	case partMessage:
 		t.messages++
 		if len(rest) != 8 || binary.BigEndian.Uint64(rest) != t.messages && !t.damaged {

@@ -52,6 +52,10 @@ func guard(fn func() error) (err error) {
 
 func (v view) cursor(b bucket) *bolt.Cursor { return v.tx.Bucket(bucketNames[b]).Cursor() }
 
+// has reports whether the file has a bucket: one of an older layout lacks some
+// until it is opened for writing.
+func (v view) has(b bucket) bool { return v.tx.Bucket(bucketNames[b]) != nil }
+
 // get returns a record's payload and whether there is a record.
 func (v view) get(b bucket, key []byte) (payload []byte, ok bool, err error) {
 	record := v.tx.Bucket(bucketNames[b]).Get(key)
