@@ -20,24 +20,31 @@ type aside struct {
 	replace bool
 }
 
-// tell says something aside.
+// tell says something aside. What cannot be shown is in the log.
 func (b *Bot) tell(ctx context.Context, a aside, text string, blocks ...slack.Block) {
+	b.notShown(b.say(ctx, a, text, blocks...))
+}
+
+// notShown logs why a private answer was not shown, if it was not. The URL it
+// went to is as good as a password for half an hour, and errors of the HTTP client
+// name it.
+func (b *Bot) notShown(err error) {
+	if err != nil {
+		b.log.Warn("private answer not shown", "code", refusalCode(err), "unknown", errors.Is(err, errUnknown))
+	}
+}
+
+func (b *Bot) say(ctx context.Context, a aside, text string, blocks ...slack.Block) error {
 	if a.url == "" {
-		b.whisper(ctx, a.who.ChannelID, a.who.UserID, a.threadTS, text, blocks...)
-		return
+		return b.sayEphemeral(ctx, a.who.ChannelID, a.who.UserID, a.threadTS, text, blocks...)
 	}
 	msg := &slack.WebhookMessage{ResponseType: slack.ResponseTypeEphemeral, Text: text, ThreadTimestamp: a.threadTS, ReplaceOriginal: a.replace}
 	if len(blocks) > 0 {
 		msg.Blocks = &slack.Blocks{BlockSet: blocks}
 	}
-	err := b.insist(ctx, call{method: methodRespond, rank: rankMust}, func(ctx context.Context) error {
+	return b.insist(ctx, call{method: methodRespond, rank: rankMust}, func(ctx context.Context) error {
 		return slack.PostWebhookCustomHTTPContext(ctx, a.url, b.http, msg)
 	})
-	if err != nil {
-		// The URL is as good as a password for half an hour: errors of the HTTP
-		// client name it.
-		b.log.Warn("private answer not shown", "channel", a.who.ChannelID, "unknown", errors.Is(err, errUnknown))
-	}
 }
 
 // slackTime is the moment of a Slack ts, by Slack's clock. What is no ts is now.

@@ -63,6 +63,8 @@ type Bot struct {
 	names         names
 	noStreams     refusals
 	fullNotices   fullNotices
+	charts        charts
+	homes         homes
 	// spawn hands work to Run, which owns all goroutines that outlive an
 	// envelope.
 	spawn  chan func(context.Context)
@@ -96,6 +98,7 @@ func New(o Options) (*Bot, error) {
 	b.names.known = map[string]name{}
 	b.fullNotices.last = map[storage.ConversationKey]time.Time{}
 	b.noStreams.channels = map[string]bool{}
+	b.homes.init()
 	b.http = o.Slack.httpClient()
 	b.started = time.Now()
 	b.api = slack.New(o.Slack.BotToken,
@@ -144,6 +147,8 @@ func (b *Bot) Run(ctx context.Context) error {
 		}
 	})
 	work.Go(func() { b.purgeRegularly(intake) })
+	work.Go(func() { b.reportRegularly(intake) })
+	work.Go(func() { b.keepHomes(intake) })
 
 	err := b.loadWatermarks(ctx)
 	if err == nil {
@@ -232,6 +237,9 @@ func (b *Bot) introduce(ctx context.Context) error {
 
 // resume takes up what an earlier process left open.
 func (b *Bot) resume(ctx context.Context) error {
+	if err := b.settleAbandoned(ctx); err != nil {
+		return b.storeError(err)
+	}
 	keys, err := b.o.Store.OpenConversations(ctx)
 	if err != nil {
 		return b.storeError(fmt.Errorf("read open conversations: %w", err))

@@ -14,7 +14,7 @@ import (
 // command is one of ours, typed after the slash command or as the whole text of
 // a mention: Slack offers no slash commands in a thread's reply box.
 type command struct {
-	name string // usage, status, help, stop, forget, export
+	name string // usage, cost, lift, status, help, stop, forget, export
 	args []string
 }
 
@@ -31,11 +31,23 @@ func parseCommand(text string) (command, bool) {
 		return c, len(c.args) == 0
 	case "forget":
 		return c, len(c.args) == 0 || c.me()
-	case "usage":
-		_, err := parseUsageArgs(c.args)
+	case "usage", "cost":
+		_, err := usageArgs{}.parse(c.name, c.args)
 		return c, err == nil
+	case "lift":
+		return c, len(c.args) == 1 && (slices.Contains(usageScopes, c.args[0]) || userMention.MatchString(strings.ToUpper(c.args[0])))
 	}
 	return command{}, false
+}
+
+// reports reports whether the answer is a [report].
+func (c command) reports() bool { return c.name == "usage" || c.name == "cost" }
+
+func (b *Bot) runReport(ctx context.Context, who actor, c command) report {
+	if c.name == "cost" {
+		return b.costReport(ctx, who, c.args, time.Now())
+	}
+	return b.usageReport(ctx, who, c.args, time.Now())
 }
 
 // me reports whether the command is about who gives it.
@@ -53,6 +65,9 @@ func (b *Bot) handleCommand(ctx context.Context, cmd slashCommand) any {
 	} else {
 		text = b.runSlashCommand(ctx, aside{who: who, url: cmd.ResponseURL}, command{words[0], words[1:]})
 	}
+	if text == "" {
+		return nil // it comes to the command's response_url
+	}
 	return map[string]any{"response_type": "ephemeral", "text": text}
 }
 
@@ -66,13 +81,21 @@ func (b *Bot) runSlashCommand(ctx context.Context, a aside, c command) string {
 	case c.name == "export":
 		b.spawn <- func(ctx context.Context) { b.export(ctx, a) }
 		return "I am putting together what I have of you, and will send it to you as a file…"
+	case c.reports():
+		r := b.runReport(ctx, a.who, c)
+		if r.blocks() == nil {
+			return r.plain()
+		}
+		// In the acknowledgement a refusal of its chart would go unseen.
+		b.spawn <- func(ctx context.Context) { b.tellReport(ctx, a, r) }
+		return ""
 	}
 	return b.runCommand(ctx, a.who, c)
 }
 
 // commandInThread carries out a command that was given by mentioning us.
 func (b *Bot) commandInThread(ctx context.Context, keys []storage.DedupeKey, e event, who actor, c command) error {
-	if !slices.Contains([]string{"stop", "forget", "export"}, c.name) {
+	if !slices.Contains([]string{"stop", "forget", "export", "usage", "cost"}, c.name) {
 		return b.answerPrivately(ctx, keys, e, b.runCommand(ctx, who, c))
 	}
 	fresh, err := b.o.Store.Once(ctx, keys, time.Now())
@@ -91,6 +114,8 @@ func (b *Bot) commandInThread(ctx context.Context, keys []storage.DedupeKey, e e
 		return err
 	case c.name == "export":
 		b.spawn <- func(ctx context.Context) { b.export(ctx, a) }
+	case c.reports():
+		b.spawn <- func(ctx context.Context) { b.tellReport(ctx, a, b.runReport(ctx, who, c)) }
 	case c.me():
 		b.spawn <- func(ctx context.Context) { b.offerForget(ctx, a) }
 	default:
@@ -111,8 +136,8 @@ func (b *Bot) runCommand(ctx context.Context, who actor, c command) string {
 	case "forget":
 		return "A slash command does not know the thread. Write <@" + b.self.UserID + "> `forget` in the thread that I am to forget. " +
 			"`" + b.o.Command + " forget me` is about everything you have ever said to me."
-	case "usage":
-		return b.usageReport(ctx, who, c.args, time.Now())
+	case "lift":
+		return b.lift(ctx, who, c.args)
 	}
 	return fmt.Sprintf("I do not know `%s`.\n%s", escape(strings.ReplaceAll(c.name, "`", "'")), b.helpText())
 }
@@ -122,7 +147,9 @@ func (b *Bot) helpText() string {
 	return strings.Join([]string{
 		"*Ask me* by mentioning " + me + " in a channel, or write to me in a direct message. I answer in a thread and remember what was said in it; mention me again there to go on.",
 		"*Commands* (only you see the answer):",
-		"• `" + b.o.Command + " usage [me|channel|workspace] [today|week|month]`: tokens, cost and answers",
+		"• `" + b.o.Command + " usage [me|channel|workspace] [today|week|month|last-month]`: tokens, cost and answers",
+		"• `" + b.o.Command + " cost [me|channel|workspace] [today|week|month|last-month]`: what the same would have cost elsewhere",
+		"• `" + b.o.Command + " lift @somebody|channel|workspace`: lifts a budget for today, if you are an admin",
 		"• `" + b.o.Command + " status`: how Slack and the model providers are doing",
 		"• `" + b.o.Command + " forget me`: erases what you have said to me; I ask again before I do",
 		"• `" + b.o.Command + " export`: sends you what I have of you, as a file",
@@ -160,26 +187,4 @@ func providerStatus(p llm.BreakerState, now time.Time) string {
 		return fmt.Sprintf("working, %d failures in a row", p.Failures)
 	}
 	return "working"
-}
-
-// usageArgs are the words after "usage".
-type usageArgs struct {
-	scope  string // me, channel, workspace
-	period string // today, week, month
-}
-
-func parseUsageArgs(words []string) (usageArgs, error) {
-	a := usageArgs{scope: "me", period: "today"}
-	for _, w := range words {
-		switch {
-		case slices.Contains([]string{"me", "channel", "workspace"}, w):
-			a.scope = w
-		case slices.Contains([]string{"today", "week", "month"}, w):
-			a.period = w
-		default:
-			return a, fmt.Errorf("`usage` takes `me`, `channel` or `workspace`, and `today`, `week` or `month`; not `%s`",
-				escape(strings.ReplaceAll(w, "`", "'")))
-		}
-	}
-	return a, nil
 }

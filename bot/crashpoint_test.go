@@ -92,6 +92,16 @@ func (c *crash) RecordUsage(ctx context.Context, rows []storage.UsageRow) error 
 	return err
 }
 
+func (c *crash) Reserve(ctx context.Context, r storage.Reservation, limits []storage.Limit) error {
+	_, err := step(c, func() (struct{}, error) { return struct{}{}, c.Store.Reserve(ctx, r, limits) })
+	return err
+}
+
+func (c *crash) Settle(ctx context.Context, turnID string, rows []storage.UsageRow) error {
+	_, err := step(c, func() (struct{}, error) { return struct{}{}, c.Store.Settle(ctx, turnID, rows) })
+	return err
+}
+
 func (c *crash) SetWatermarks(ctx context.Context, marks []storage.Watermark) error {
 	if c.dead() {
 		return errCrash

@@ -62,6 +62,9 @@ type event struct {
 	Reaction string `json:"reaction"`
 	Item     item   `json:"item"`
 
+	// Of app_home_opened: home, messages.
+	Tab string `json:"tab"`
+
 	// Of agent_session_stopped.
 	StreamingMessageTS []string `json:"streaming_message_ts"`
 }
@@ -120,8 +123,8 @@ type slashCommand struct {
 	ResponseURL string `json:"response_url"`
 }
 
-// interaction is the payload of an interactive envelope, as far as buttons on
-// messages need it.
+// interaction is the payload of an interactive envelope, as far as buttons need
+// it. One in the App Home names no channel.
 type interaction struct {
 	Type string `json:"type"` // block_actions
 	User struct {

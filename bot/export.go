@@ -107,10 +107,9 @@ func (b *Bot) export(ctx context.Context, a aside) {
 	b.tell(ctx, a, "It is in our direct message: all I have of you, in "+count(int64(lines), "line")+" of JSON. Nobody else can see it.")
 }
 
-// sendFile uploads a file into a person's direct message with the bot.
-func (b *Bot) sendFile(ctx context.Context, userID string, data []byte) error {
-	var dm string
-	err := b.repeat(ctx, call{method: methodOpenDM, rank: rankMust}, func(ctx context.Context) error {
+// openDirect returns the channel id of a person's direct message with the bot.
+func (b *Bot) openDirect(ctx context.Context, userID string) (dm string, err error) {
+	err = b.repeat(ctx, call{method: methodOpenDM, rank: rankMust}, func(ctx context.Context) error {
 		c, _, _, err := b.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{userID}, ReturnIM: true})
 		if err == nil {
 			dm = c.ID
@@ -118,7 +117,16 @@ func (b *Bot) sendFile(ctx context.Context, userID string, data []byte) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("open the direct message: %w", err)
+		return "", fmt.Errorf("open the direct message: %w", err)
+	}
+	return dm, nil
+}
+
+// sendFile uploads a file into a person's direct message with the bot.
+func (b *Bot) sendFile(ctx context.Context, userID string, data []byte) error {
+	dm, err := b.openDirect(ctx, userID)
+	if err != nil {
+		return err
 	}
 	name := "bobbin-export-" + time.Now().UTC().Format(time.DateOnly) + ".jsonl"
 	var id string

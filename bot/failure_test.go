@@ -144,13 +144,13 @@ func TestUsageIsTheProvidersCount(t *testing.T) {
 
 // A user whose day is spent is told so, and the model is not asked.
 func TestBudget(t *testing.T) {
-	inWorld(t, func(w *world, _ *slacksim.Options, _ *llmsim.Options) { w.options.Budget.UserDailyTokens = 100 }, func(w *world) {
+	inWorld(t, func(w *world, _ *slacksim.Options, _ *llmsim.Options) { w.options.Budget.User.DailyTokens = 100 }, func(w *world) {
 		ts := w.post(ann, general, "", "@bobbin hello")
 		w.answered(general, ts, 1)
 		w.post(ann, general, ts, "@bobbin again")
 		w.settle()
 		got := w.replies(general, ts)
-		if len(got) != 2 || !strings.Contains(got[1].Markdown, "You have used your tokens for today.") {
+		if len(got) != 2 || !strings.Contains(got[1].Markdown, "Your budget for today is used up: 210 of 100 tokens.") {
 			t.Errorf("shown: %+v", got)
 		}
 		other := w.post(ben, general, "", "@bobbin hello")

@@ -69,6 +69,10 @@ func (b *Bot) handleEvent(ctx context.Context, cb callback) error {
 		return nil
 	case "reaction_added":
 		return b.handleReaction(ctx, cb)
+	case "app_home_opened":
+		if cb.Event.Tab == "home" {
+			b.homes.ask(cb.Event.UserID)
+		}
 	case "agent_session_stopped":
 		return b.handleSessionStopped(ctx, cb)
 	}

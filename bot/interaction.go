@@ -78,12 +78,13 @@ func (b *Bot) handleInteraction(ctx context.Context, in interaction) error {
 	if in.Type != "block_actions" {
 		return nil
 	}
-	who := actor{UserID: in.User.ID, ChannelID: in.Channel.ID, Direct: strings.HasPrefix(in.Channel.ID, "D"),
+	atHome := in.Channel.ID == ""
+	who := actor{UserID: in.User.ID, ChannelID: in.Channel.ID, Direct: atHome || strings.HasPrefix(in.Channel.ID, "D"),
 		External: in.User.TeamID != "" && in.User.TeamID != b.self.TeamID}
 	for _, a := range in.Actions {
 		do := map[string]func(context.Context, actor, action) (string, error){
 			actionFeedback: b.rate, actionStop: b.pressStop, actionRegenerate: b.regenerate, actionDetails: b.details, actionRemove: b.remove,
-			actionForget: b.pressForget,
+			actionForget: b.pressForget, actionHomeRefresh: b.refreshHome, actionHomeForget: b.forgetFromHome,
 		}[a.ID]
 		if do == nil {
 			continue // a link button, or a button of an older version
@@ -95,6 +96,9 @@ func (b *Bot) handleInteraction(ctx context.Context, in interaction) error {
 			if say, err = do(ctx, who, a); err != nil {
 				return err
 			}
+		}
+		if atHome {
+			continue // it shows what there is to say
 		}
 		b.sayPrivately(who, storage.ConversationKey{ChannelID: who.ChannelID, ThreadTS: in.thread()}, say)
 	}
@@ -178,9 +182,14 @@ func (b *Bot) sayPrivately(who actor, key storage.ConversationKey, text string) 
 	b.spawn <- func(ctx context.Context) { b.whisper(ctx, key.ChannelID, who.UserID, key.ThreadTS, text) }
 }
 
-// whisper says something that only one person sees.
+// whisper says something that only one person sees. What cannot be shown is in
+// the log.
 func (b *Bot) whisper(ctx context.Context, channelID, userID, threadTS, text string, blocks ...slack.Block) {
-	err := b.insist(ctx, call{method: methodEphemeral, rank: rankMust}, func(ctx context.Context) error {
+	b.notShown(b.sayEphemeral(ctx, channelID, userID, threadTS, text, blocks...))
+}
+
+func (b *Bot) sayEphemeral(ctx context.Context, channelID, userID, threadTS, text string, blocks ...slack.Block) error {
+	return b.insist(ctx, call{method: methodEphemeral, rank: rankMust}, func(ctx context.Context) error {
 		opts := []slack.MsgOption{slack.MsgOptionText(text, false), slack.MsgOptionParse(false)}
 		if threadTS != "" {
 			opts = append(opts, slack.MsgOptionTS(threadTS))
@@ -191,9 +200,6 @@ func (b *Bot) whisper(ctx context.Context, channelID, userID, threadTS, text str
 		_, err := b.api.PostEphemeralContext(ctx, channelID, userID, opts...)
 		return err
 	})
-	if err != nil {
-		b.log.Warn("private answer not shown", "channel", channelID, "err", err)
-	}
 }
 
 // setStatus shows "<bot> <status>" in the thread; "" takes it away. It is

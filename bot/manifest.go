@@ -35,6 +35,7 @@ var scopes = []struct{ name, use string }{
 
 // botEvents are the events the app subscribes to.
 var botEvents = []struct{ name, use string }{
+	{"app_home_opened", "the Home tab: usage, budget, conversations"},
 	{"app_mention", "questions in channels"},
 	{"message.channels", "follow-ups without a mention, where switched on"},
 	{"message.groups", "the same in private channels"},
@@ -75,9 +76,9 @@ func Manifest(o ManifestOptions) (string, error) {
 	line("_metadata:\n  major_version: 2\n  minor_version: 1")
 	line("display_information:\n  name: %s\n  description: Answers questions in your threads\n  background_color: \"#3f2d56\"", strconv.Quote(o.Name))
 	line("features:")
-	line("  app_home:\n    home_tab_enabled: false\n    messages_tab_enabled: true\n    messages_tab_read_only_enabled: false")
+	line("  app_home:\n    home_tab_enabled: true\n    messages_tab_enabled: true\n    messages_tab_read_only_enabled: false")
 	line("  bot_user:\n    display_name: %s\n    always_online: true", strconv.Quote(botUserName(o.Name)))
-	line("  slash_commands:\n    - command: %s\n      description: Usage, status, your data and help\n      usage_hint: \"usage | status | forget me | export | help\"\n      should_escape: true", o.Command)
+	line("  slash_commands:\n    - command: %s\n      description: Usage, status, your data and help\n      usage_hint: \"usage | cost | status | forget me | export | help\"\n      should_escape: true", o.Command)
 	wanted, events := scopes, botEvents
 	if o.AgentView {
 		line("  agent_view: # cannot be undone, and guests cannot use the app any more\n    agent_description: Answers questions in your threads")

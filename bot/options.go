@@ -31,14 +31,20 @@ type Options struct {
 	Access    *Access // nil: everyone of the workspace
 	Budget    Budget
 	Retention Retention
+	Report    Report // a weekly summary in a channel
 	// Command is the slash command's name. "" means "/bobbin".
 	Command string
 
 	// Estimator guesses how long a prompt is. Share the one that the adapters
 	// teach. nil guesses by a fixed ratio.
 	Estimator *llm.Estimator
-	// Providers, if set, tells the status command how the providers are.
+	// Providers, if set, tells the status command and the App Home how the
+	// providers are.
 	Providers func() []llm.BreakerState
+	// Offers are what models cost: of the providers that may answer, in the order
+	// in which they are asked, and of any others that the cost command is to
+	// compare with. Budgets in money need the first kind.
+	Offers []llm.Offer
 	// Prepare, if set, sees each request before it is sent and may change it
 	// (retrieval, policy). An error ends the turn; its text goes to the log,
 	// not to the person.
@@ -98,14 +104,6 @@ type ReplyOptions struct {
 	// StopBy says who may stop an answer and have it written again, beside
 	// admins: StopByAsker (the default) or StopByThread.
 	StopBy string
-}
-
-// Budget bounds a day's spending (UTC). 0 means no limit. Calls whose price is
-// unknown count towards tokens only.
-type Budget struct {
-	UserDailyNanoUSD      int64
-	UserDailyTokens       int64
-	WorkspaceDailyNanoUSD int64
 }
 
 // Retention says how long things are kept. 0 means for ever.

@@ -78,6 +78,7 @@ var callsPerMinute = map[string]int{
 	methodHistory:      50,
 	methodUserInfo:     100,
 	methodSetStatus:    600,
+	methodPublishView:  100,
 	methodOpenDM:       50,
 	methodUploadURL:    100,
 	methodUploadDone:   100,

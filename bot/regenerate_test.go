@@ -68,14 +68,14 @@ func TestRegenerate(t *testing.T) {
 // If nothing comes of a second try the first answer stays.
 func TestRegenerateFails(t *testing.T) {
 	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
-		w.options.Budget.UserDailyTokens = 1
+		w.options.Budget.User.DailyTokens = 1
 	}, func(w *world) {
 		ts := w.post(ann, general, "", "@bobbin hello")
 		first := w.answered(general, ts, 1)
 		w.press(ann, general, first, "bobbin_regenerate")
 		w.settle()
 		got := w.replies(general, ts)
-		if len(got) != 1 || !strings.HasPrefix(got[0].Markdown, strings.TrimSpace(first.Markdown)) || !strings.Contains(got[0].Markdown, "You have used your tokens for today.") {
+		if len(got) != 1 || !strings.HasPrefix(got[0].Markdown, strings.TrimSpace(first.Markdown)) || !strings.Contains(got[0].Markdown, "Your budget for today is used up: 210 of 1 token.") {
 			t.Errorf("shown: %q, want the first answer and why there is no second", got[0].Markdown)
 		}
 		if !hasButton(got[0], "Try again") {

@@ -18,6 +18,9 @@ func (b *Bot) purgeRegularly(ctx context.Context) {
 		if err := b.purge(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			b.log.Error("purge", "err", b.storeError(err))
 		}
+		if err := b.settleAbandoned(ctx); err != nil && ctx.Err() == nil {
+			b.log.Error("abandoned reservations not settled", "err", b.storeError(err))
+		}
 		if sleep(ctx, purgeEvery) != nil {
 			return
 		}

@@ -22,6 +22,7 @@ const (
 	methodHistory      = "conversations.history"
 	methodUserInfo     = "users.info"
 	methodSetStatus    = "assistant.threads.setStatus"
+	methodPublishView  = "views.publish"
 	methodOpenDM       = "conversations.open"
 	methodUploadURL    = "files.getUploadURLExternal"
 	methodUploadDone   = "files.completeUploadExternal"

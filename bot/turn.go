@@ -58,29 +58,35 @@ func (b *Bot) runTurn(ctx context.Context, lease storage.Lease, turn storage.Tur
 	why, stopped := errors.AsType[stoppedError](cause)
 	switch {
 	case err == nil: // also if the bot is stopping: the answer is paid for
-		return b.record(ctx, r, a)
+		err = b.record(ctx, r, a)
 	case ctx.Err() != nil:
 		return b.suspend(ctx, r, a)
 	case stopped:
-		return b.cancel(ctx, r, a, why)
+		err = b.cancel(ctx, r, a, why)
+	default:
+		err = b.giveUp(ctx, r, a, err)
 	}
-	return b.giveUp(ctx, r, a, err)
+	if err == nil {
+		b.noticeBudget(ctx, turn, append(a.recorded, a.usage...))
+	}
+	return err
 }
 
 // askUnlessEdited asks the model, again with the new words each time the question
 // is edited meanwhile. cause is why somebody ended the asking, if somebody did.
 func (b *Bot) askUnlessEdited(ctx context.Context, turn storage.Turn, r *reply) (a answer, err, cause error) {
-	var spent []storage.UsageRow
+	var before answer
 	for {
 		asking, leave := b.live.enter(ctx, turn)
 		a, err = b.ask(asking, turn, r)
 		cause = context.Cause(asking)
 		leave()
-		a.usage = append(spent, a.usage...)
+		a.usage, a.recorded = append(before.usage, a.usage...), append(before.recorded, a.recorded...)
+		a.reserved = a.reserved || before.reserved
 		if _, edited := errors.AsType[editedError](cause); !edited || ctx.Err() != nil {
 			return a, err, cause
 		}
-		spent = a.usage
+		before = a
 		reworded, err := b.o.Store.Turn(ctx, turn.ID)
 		if err != nil {
 			return a, fmt.Errorf("read the edited question: %w", err), nil
@@ -111,6 +117,9 @@ func (b *Bot) askFirst(ctx context.Context, r *reply) error {
 func (b *Bot) recover(ctx context.Context, lease storage.Lease, turn storage.Turn) (storage.Turn, error) {
 	if turn.State == storage.StateReceived && turn.ReceivedAt.After(b.started) && turn.Attempt == 0 {
 		return turn, nil // the usual case: a fresh turn needs no look and no write
+	}
+	if err := b.settleTurn(ctx, turn); err != nil {
+		return turn, err
 	}
 	change := storage.Change{TurnID: turn.ID, From: turn.State, To: turn.State, At: time.Now()}
 	parts, err := b.findParts(ctx, turn)
@@ -168,7 +177,9 @@ func (b *Bot) findParts(ctx context.Context, turn storage.Turn) ([]storage.Part,
 type answer struct {
 	text     string
 	response *llm.Response
-	usage    []storage.UsageRow
+	reserved bool               // the turn has a reservation
+	usage    []storage.UsageRow // calls that are to be recorded with the answer
+	recorded []storage.UsageRow // those that are in the ledger already
 	prompt   prompt
 	thread   []storage.Message
 	question string
@@ -197,10 +208,8 @@ func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, err
 			r.say(statusText(*d.Progress))
 		}
 		if d.Attempt != nil {
-			a.usage = append(a.usage, UsageRow(turn, *d.Attempt))
-			if e := d.Attempt.Err; e != nil && e.Class != llm.ClassCancelled {
-				b.log.Warn("model call failed", "turn", turn.ID, "provider", d.Attempt.Provider, "class", e.Class,
-					"took", d.Attempt.Duration.Round(time.Millisecond), "err", e)
+			if err := b.called(ctx, turn, &a, *d.Attempt); err != nil {
+				return a, err
 			}
 		}
 		if d.Text != "" {
@@ -219,14 +228,34 @@ func (b *Bot) ask(ctx context.Context, turn storage.Turn, r *reply) (answer, err
 	if strings.TrimSpace(a.text) == "" {
 		return a, &llm.Error{Class: llm.ClassProtocol, Provider: a.response.Provider, Message: "the answer is empty"}
 	}
+	for i := range a.usage {
+		a.usage[i].Fallback = a.response.Instead != nil
+	}
 	return a, nil
+}
+
+// called takes in a call to a provider that has ended. One that failed goes to
+// the ledger at once: the answer may be a crash away.
+func (b *Bot) called(ctx context.Context, turn storage.Turn, a *answer, at llm.Attempt) error {
+	row := UsageRow(turn, at)
+	if at.Err == nil {
+		a.usage = append(a.usage, row)
+		return nil
+	}
+	if at.Err.Class != llm.ClassCancelled {
+		b.log.Warn("model call failed", "turn", turn.ID, "provider", at.Provider, "class", at.Err.Class,
+			"took", at.Duration.Round(time.Millisecond), "err", at.Err)
+	}
+	if err := b.o.Store.RecordUsage(context.WithoutCancel(ctx), []storage.UsageRow{row}); err != nil {
+		a.usage = append(a.usage, row)
+		return fmt.Errorf("record usage: %w", err)
+	}
+	a.recorded = append(a.recorded, row)
+	return nil
 }
 
 // prepare makes the request and keeps in a what it was made of.
 func (b *Bot) prepare(ctx context.Context, turn storage.Turn, a *answer) (llm.Request, error) {
-	if err := b.checkBudget(ctx, turn.UserID); err != nil {
-		return llm.Request{}, err
-	}
 	history, err := b.o.Store.History(ctx, turn.Key, historyLimit)
 	if err != nil {
 		return llm.Request{}, fmt.Errorf("read history: %w", err)
@@ -252,6 +281,10 @@ func (b *Bot) prepare(ctx context.Context, turn storage.Turn, a *answer) (llm.Re
 			return req, fmt.Errorf("prepare: %w", err)
 		}
 	}
+	if err := b.reserve(ctx, turn, req); err != nil {
+		return req, err
+	}
+	a.reserved = true
 	return req, nil
 }
 
@@ -264,12 +297,12 @@ func (b *Bot) record(ctx context.Context, r *reply, a answer) error {
 		storage.Message{TurnID: turn.ID, Role: storage.RoleAssistant, Text: a.text})
 	finished, err := b.o.Store.Finish(context.WithoutCancel(ctx), r.lease, storage.Result{
 		TurnID: turn.ID, From: turn.State, At: time.Now(), Answer: a.text, Question: a.question,
-		Messages: messages, Usage: a.usage, Prompt: a.prompt.note(b.o.Chat.ContextWindow), HistoryFrom: a.prompt.From,
+		Messages: messages, Usage: a.usage, Recorded: a.recorded, Prompt: a.prompt.note(b.o.Chat.ContextWindow), HistoryFrom: a.prompt.From,
 	})
-	if errors.Is(err, storage.ErrConflict) && len(a.usage) > 0 {
+	if errors.Is(err, storage.ErrConflict) {
 		// The question was edited at the last moment: it is taken up again.
-		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
-			return fmt.Errorf("record usage: %w", err)
+		if err := b.settle(ctx, turn.ID, a.usage); err != nil {
+			return err
 		}
 	}
 	if err != nil {
@@ -301,10 +334,8 @@ func (b *Bot) giveUp(ctx context.Context, r *reply, a answer, cause error) error
 	if !overBudget {
 		b.log.Error("no answer", "turn", r.turn.ID, "channel", r.turn.Key.ChannelID, "class", llm.ClassOf(cause), "err", cause)
 	}
-	if len(a.usage) > 0 {
-		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
-			return fmt.Errorf("record usage: %w", err)
-		}
+	if err := b.settleAnswer(ctx, r.turn, a); err != nil {
+		return err
 	}
 	text := "⚠️ " + userText(cause)
 	if overBudget {
@@ -324,10 +355,8 @@ func (b *Bot) giveUp(ctx context.Context, r *reply, a answer, cause error) error
 // cancel ends a turn that somebody has stopped. What was written stays, and is
 // no part of the history: half an answer would be believed.
 func (b *Bot) cancel(ctx context.Context, r *reply, a answer, why stoppedError) error {
-	if len(a.usage) > 0 {
-		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
-			return fmt.Errorf("record usage: %w", err)
-		}
+	if err := b.settleAnswer(ctx, r.turn, a); err != nil {
+		return err
 	}
 	if now, err := b.o.Store.Turn(ctx, r.turn.ID); err != nil || now.State.Terminal() {
 		r.clearStatus(ctx) // its question was deleted before it had a message
@@ -425,10 +454,8 @@ func (b *Bot) suspend(ctx context.Context, r *reply, a answer) error {
 	cause := context.Cause(ctx)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if len(a.usage) > 0 {
-		if err := b.o.Store.RecordUsage(ctx, a.usage); err != nil {
-			return fmt.Errorf("record usage: %w", err)
-		}
+	if err := b.settleAnswer(ctx, r.turn, a); err != nil {
+		return err
 	}
 	if r.turn.State == storage.StateStreaming && errors.Is(cause, errShutdown) {
 		text := withNote(trimEnd(a.text), "_I am being restarted and will finish this answer in a moment._")
@@ -444,7 +471,7 @@ func (b *Bot) suspend(ctx context.Context, r *reply, a answer) error {
 // that nobody asked for, such as probes, have a zero turn.
 func UsageRow(turn storage.Turn, at llm.Attempt) storage.UsageRow {
 	row := storage.UsageRow{
-		TurnID: turn.ID, UserID: turn.UserID, ChannelID: turn.Key.ChannelID,
+		TurnID: turn.ID, UserID: turn.UserID, ChannelID: turn.Key.ChannelID, ThreadTS: turn.Key.ThreadTS,
 		Provider: at.Provider, Model: at.Model, At: at.Start,
 		InputTokens: at.Usage.InputTokens, CachedInputTokens: at.Usage.CachedInputTokens,
 		OutputTokens: at.Usage.OutputTokens, ReasoningTokens: at.Usage.ReasoningTokens,

@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,172 +10,192 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// usageReport is the answer to the usage command.
-func (b *Bot) usageReport(ctx context.Context, who actor, words []string, now time.Time) string {
-	args, err := parseUsageArgs(words)
-	if err != nil {
-		return err.Error()
+// usageArgs are the words after "usage" and "cost".
+type usageArgs struct {
+	scope  string // me, channel, workspace
+	period string // today, week, month, last-month
+}
+
+var (
+	usageScopes  = []string{"me", "channel", "workspace"}
+	usagePeriods = []string{"today", "week", "month", "last-month"}
+)
+
+// parse takes words in any order and leaves what they do not name as it is.
+func (a usageArgs) parse(command string, words []string) (usageArgs, error) {
+	for _, w := range words {
+		switch {
+		case slices.Contains(usageScopes, w):
+			a.scope = w
+		case slices.Contains(usagePeriods, w):
+			a.period = w
+		default:
+			return a, fmt.Errorf("`%s` takes `me`, `channel` or `workspace`, and `today`, `week`, `month` or `last-month`; not `%s`",
+				command, escape(strings.ReplaceAll(w, "`", "'")))
+		}
 	}
+	return a, nil
+}
+
+// days are the first and the last day (UTC) of the period that now is in. The last
+// one may lie ahead: totals of whole months cost less to read.
+func (a usageArgs) days(now time.Time) (first, last storage.Day) {
 	today := storage.DayOf(now)
-	q := storage.UsageQuery{To: today, From: today}
-	switch args.period {
+	switch a.period {
 	case "week":
-		q.From = today - 6
+		return today - 6, today
 	case "month":
-		q.From = today - 29
+		return storage.PerMonth.Days(now)
+	case "last-month":
+		first, _ := storage.PerMonth.Days(now)
+		return storage.PerMonth.Days((first - 1).Time())
 	}
-	title := "Your usage"
-	switch args.scope {
+	return today, today
+}
+
+func (a usageArgs) periodText(now time.Time) string {
+	first, _ := a.days(now)
+	switch a.period {
+	case "week":
+		return "in the last 7 days"
+	case "month", "last-month":
+		return "in " + first.Time().Format("January 2006")
+	}
+	return "today"
+}
+
+// refused is why somebody may not see it, or "".
+func (a usageArgs) refused(b *Bot, who actor) string {
+	if a.scope == "workspace" && !b.o.Access.admin(who.UserID) {
+		return "Only admins may see the workspace's usage. Admins are listed in my configuration."
+	}
+	return ""
+}
+
+// query selects what is asked for.
+func (a usageArgs) query(who actor, now time.Time) storage.UsageQuery {
+	q := storage.UsageQuery{By: storage.ByDay | storage.ByProvider | storage.ByModel}
+	q.From, q.To = a.days(now)
+	switch a.scope {
 	case "me":
 		q.UserID = who.UserID
 	case "channel":
 		q.ChannelID = who.ChannelID
-		title = "Usage in this channel"
-	case "workspace":
-		if !b.o.Access.admin(who.UserID) {
-			return "Only admins may see the workspace's usage. Admins are listed in my configuration."
-		}
-		title = "Usage of the workspace"
 	}
-	totals, err := b.o.Store.Usage(ctx, q)
+	return q
+}
+
+// usage is what a report on usage is made of.
+type usage struct {
+	title  string
+	args   usageArgs
+	now    time.Time
+	totals []storage.UsageTotal // by day, provider and model
+	spends []storage.Spend      // the limits that bind
+}
+
+var defaultUsage = usageArgs{scope: "me", period: "today"}
+
+// usageReport is the answer to the usage command.
+func (b *Bot) usageReport(ctx context.Context, who actor, words []string, now time.Time) report {
+	args, err := defaultUsage.parse("usage", words)
 	if err != nil {
-		b.log.Error("usage not read", "err", err)
-		return "I cannot read my records right now."
+		return report{text: err.Error()}
 	}
-	period := map[string]string{"today": "today", "week": "in the last 7 days", "month": "in the last 30 days"}[args.period]
-	return renderUsage(title+" "+period, totals, b.o.Command)
+	if no := args.refused(b, who); no != "" {
+		return report{text: no}
+	}
+	u, err := b.readUsage(ctx, who, args, now)
+	if err != nil {
+		b.log.Error("usage not read", "err", b.storeError(err))
+		return report{text: "I cannot read my records right now. Please try again in a moment."}
+	}
+	return renderUsage(u)
+}
+
+func (b *Bot) readUsage(ctx context.Context, who actor, args usageArgs, now time.Time) (usage, error) {
+	u := usage{args: args, now: now}
+	var limits []storage.Limit
+	switch args.scope {
+	case "me":
+		u.title, limits = "Your usage", b.o.Budget.User.of(storage.ScopeUser, who.UserID)
+	case "channel":
+		u.title, limits = "Usage in this channel", b.o.Budget.Channel.of(storage.ScopeChannel, who.ChannelID)
+	case "workspace":
+		u.title, limits = "Usage of the workspace", b.o.Budget.Workspace.of(storage.ScopeWorkspace, "")
+	}
+	u.title += " " + args.periodText(now)
+	var err error
+	if u.totals, err = b.o.Store.Usage(ctx, args.query(who, now)); err != nil {
+		return u, err
+	}
+	u.spends, err = b.o.Store.Spent(ctx, limits, now)
+	return u, err
 }
 
 // renderUsage is a pure function.
-func renderUsage(title string, totals []storage.UsageTotal, command string) string {
-	if len(totals) == 0 {
-		return "*" + title + "* (UTC): nothing yet."
+func renderUsage(u usage) report {
+	title := "*" + u.title + "* (UTC)"
+	var budget []string
+	for _, s := range u.spends {
+		budget = append(budget, budgetLine(s, u.now))
 	}
-	all := sum(totals)
+	if len(u.totals) == 0 {
+		return report{text: strings.Join(append([]string{title + ": nothing yet."}, budget...), "\n")}
+	}
+	all := storage.Sum(u.totals)
 	lines := []string{
-		"*" + title + "* (UTC)",
-		fmt.Sprintf("%s tokens: %s in (%s from cache), %s out", thousands(all.InputTokens+all.OutputTokens),
-			thousands(all.InputTokens), thousands(all.CachedInputTokens), thousands(all.OutputTokens)),
-		"Cost: " + costText(all),
-		count(all.Calls-all.Failures, "answer") + ", " + count(all.Failures, "failed call"),
+		title,
+		"*" + costText(all) + "* for " + count(all.Answers(), "answer") + ", " + count(all.Tokens(), "token") + ": " +
+			thousands(all.InputTokens) + " in (" + thousands(all.CachedInputTokens) + " from cache), " + thousands(all.OutputTokens) + " out",
+		factsLine(all),
 	}
-	lines = append(lines, "```", table(byModel(totals)), "```")
-	return strings.Join(lines, "\n")
+	r := report{text: strings.Join(append(lines, budget...), "\n"), table: table(usageRows(u.totals))}
+	if u.args.period != "today" {
+		r.chart, r.bars = usageChart(u)
+	}
+	return r
 }
 
-// byModel sums totals by provider and model, the dearest first.
-func byModel(totals []storage.UsageTotal) []storage.UsageTotal {
-	type key struct{ provider, model string }
-	groups := map[key][]storage.UsageTotal{}
-	for _, t := range totals {
-		k := key{t.Provider, t.Model}
-		groups[k] = append(groups[k], t)
+// factsLine is how the answers came.
+func factsLine(t storage.UsageTotal) string {
+	parts := []string{count(t.Calls, "request")}
+	if t.Failures > 0 {
+		parts = append(parts, thousands(t.Failures)+" of them failed")
 	}
-	var out []storage.UsageTotal
-	for k, g := range groups {
-		t := sum(g)
-		t.Provider, t.Model = k.provider, k.model
-		out = append(out, t)
+	if n := t.Answers(); t.Fallbacks > 0 {
+		parts = append(parts, fmt.Sprintf("%s by fallback (%s)", count(t.Fallbacks, "answer"), percent(t.Fallbacks, n)))
+	} else if n > 0 {
+		parts = append(parts, "no answer by fallback")
 	}
-	slices.SortFunc(out, func(a, b storage.UsageTotal) int {
-		return cmp.Or(cmp.Compare(b.CostNanoUSD, a.CostNanoUSD), cmp.Compare(b.InputTokens+b.OutputTokens, a.InputTokens+a.OutputTokens),
-			cmp.Compare(a.Provider, b.Provider), cmp.Compare(a.Model, b.Model))
-	})
-	return out
+	if d, ok := t.FirstToken.Quantile(0.5); ok {
+		parts = append(parts, "first text after "+seconds(d)+" (median)")
+	}
+	if t.EstimatedCalls > 0 {
+		parts = append(parts, "tokens of "+count(t.EstimatedCalls, "request")+" are estimates")
+	}
+	return strings.Join(parts, "; ")
 }
 
-func table(rows []storage.UsageTotal) string {
-	cells := [][]string{{"model", "answers", "tokens", "cost", "first token"}}
-	for _, t := range rows {
+// budgetLine is how a limit stands, with a bar.
+func budgetLine(s storage.Spend, now time.Time) string {
+	text := "Budget for " + periodName(s.Period) + ": `" + bar(s.Share(), 1, 12) + "` " + spendText(s)
+	if s.Lifted {
+		return text + ", lifted until the day is over"
+	}
+	return text + ", anew in " + roundUp((s.Last + 1).Time().Sub(now))
+}
+
+// usageRows are the lines of the table: a provider and model each, the dearest
+// first.
+func usageRows(totals []storage.UsageTotal) [][]string {
+	cells := [][]string{{"model", "answers", "tokens", "cost", "first text"}}
+	for _, t := range byModel(totals) {
 		first := "-"
-		if ok := t.Calls - t.Failures; ok > 0 {
-			first = (t.FirstTokenSum / time.Duration(ok)).Round(10 * time.Millisecond).String()
+		if d, ok := t.FirstToken.Quantile(0.5); ok {
+			first = seconds(d)
 		}
-		cells = append(cells, []string{t.Provider + "/" + t.Model, thousands(t.Calls - t.Failures),
-			thousands(t.InputTokens + t.OutputTokens), costText(t), first})
+		cells = append(cells, []string{t.Provider + "/" + t.Model, thousands(t.Answers()), thousands(t.Tokens()), costText(t), first})
 	}
-	width := make([]int, len(cells[0]))
-	for _, row := range cells {
-		for i, c := range row {
-			width[i] = max(width[i], len([]rune(c)))
-		}
-	}
-	var b strings.Builder
-	for _, row := range cells {
-		for i, c := range row {
-			// Names to the left, numbers to the right.
-			if i == 0 {
-				fmt.Fprintf(&b, "%-*s", width[i], c)
-			} else {
-				fmt.Fprintf(&b, "  %*s", width[i], c)
-			}
-		}
-		b.WriteByte('\n')
-	}
-	// Nothing in it may end the code block or become markup.
-	return escape(strings.ReplaceAll(strings.TrimRight(b.String(), "\n"), "`", "'"))
-}
-
-// costText never shows an unknown price as nothing.
-func costText(t storage.UsageTotal) string {
-	priced := t.Calls - t.Failures - t.UnpricedCalls
-	switch {
-	case t.UnpricedCalls > 0 && priced <= 0 && t.CostNanoUSD == 0:
-		return "unknown"
-	case t.UnpricedCalls > 0:
-		return usd(t.CostNanoUSD) + " + unknown"
-	}
-	return usd(t.CostNanoUSD)
-}
-
-// usd writes nano-USD with as many digits as say something.
-func usd(nano int64) string {
-	if nano == 0 {
-		return "$0"
-	}
-	dollars := float64(nano) / 1e9
-	switch {
-	case nano < 10_000:
-		return "<$0.00001"
-	case dollars < 0.01:
-		return fmt.Sprintf("$%.5f", dollars)
-	case dollars < 1:
-		return fmt.Sprintf("$%.4f", dollars)
-	}
-	return fmt.Sprintf("$%.2f", dollars)
-}
-
-// count writes "1 answer", "2 answers".
-func count(n int64, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return thousands(n) + " " + what
-}
-
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-func sum(totals []storage.UsageTotal) storage.UsageTotal {
-	var all storage.UsageTotal
-	for _, t := range totals {
-		all.Calls += t.Calls
-		all.Failures += t.Failures
-		all.InputTokens += t.InputTokens
-		all.CachedInputTokens += t.CachedInputTokens
-		all.OutputTokens += t.OutputTokens
-		all.ReasoningTokens += t.ReasoningTokens
-		all.EstimatedCalls += t.EstimatedCalls
-		all.CostNanoUSD += t.CostNanoUSD
-		all.UnpricedCalls += t.UnpricedCalls
-		all.FirstTokenSum += t.FirstTokenSum
-		all.DurationSum += t.DurationSum
-	}
-	return all
+	return cells
 }

@@ -154,6 +154,8 @@ func (w *world) halt() {
 	if err := w.store.(*boltstore.Store).Close(); err != nil {
 		w.t.Error(err)
 	}
+	// A socket that Slack has not yet seen close would be given the next event.
+	w.wait("no socket", func() bool { return w.slack.Sockets() == 0 })
 }
 
 // wait blocks until the workspace shows what is wanted, for up to ten minutes

@@ -22,6 +22,7 @@ type config struct {
 	Reply     replyConfig     `yaml:"reply"`
 	Access    accessConfig    `yaml:"access"`
 	Budget    budgetConfig    `yaml:"budget"`
+	Report    reportConfig    `yaml:"report"`
 	Retention retentionConfig `yaml:"retention"`
 	HTTP      httpConfig      `yaml:"http"`
 	Log       logConfig       `yaml:"log"`
@@ -111,9 +112,25 @@ type accessConfig struct {
 }
 
 type budgetConfig struct {
-	UserDailyUSD      float64 `yaml:"user_daily_usd"`
-	UserDailyTokens   int64   `yaml:"user_daily_tokens"`
-	WorkspaceDailyUSD float64 `yaml:"workspace_daily_usd"`
+	UserDailyUSD           float64 `yaml:"user_daily_usd"`
+	UserDailyTokens        int64   `yaml:"user_daily_tokens"`
+	UserMonthlyUSD         float64 `yaml:"user_monthly_usd"`
+	UserMonthlyTokens      int64   `yaml:"user_monthly_tokens"`
+	ChannelDailyUSD        float64 `yaml:"channel_daily_usd"`
+	ChannelDailyTokens     int64   `yaml:"channel_daily_tokens"`
+	ChannelMonthlyUSD      float64 `yaml:"channel_monthly_usd"`
+	ChannelMonthlyTokens   int64   `yaml:"channel_monthly_tokens"`
+	WorkspaceDailyUSD      float64 `yaml:"workspace_daily_usd"`
+	WorkspaceDailyTokens   int64   `yaml:"workspace_daily_tokens"`
+	WorkspaceMonthlyUSD    float64 `yaml:"workspace_monthly_usd"`
+	WorkspaceMonthlyTokens int64   `yaml:"workspace_monthly_tokens"`
+}
+
+// reportConfig asks for a weekly summary.
+type reportConfig struct {
+	Channel string `yaml:"channel"`
+	Weekday string `yaml:"weekday"`
+	At      string `yaml:"at"`
 }
 
 type retentionConfig struct {
@@ -123,6 +140,7 @@ type retentionConfig struct {
 
 type httpConfig struct {
 	Listen string `yaml:"listen"`
+	Token  string `yaml:"token"`
 }
 
 type logConfig struct {
@@ -137,6 +155,7 @@ func defaultConfig() config {
 		Storage:   storageConfig{URL: "bolt://bobbin.db", MaxSize: "0", Backup: backupConfig{At: "03:00", Keep: 7}},
 		Reply:     replyConfig{Mode: "auto", LinkHosts: []string{}, StopBy: bot.StopByAsker},
 		Retention: retentionConfig{Conversations: 720 * time.Hour, Usage: 9480 * time.Hour},
+		Report:    reportConfig{Weekday: "monday", At: "09:00"},
 		HTTP:      httpConfig{Listen: "127.0.0.1:8421"},
 		Log:       logConfig{Level: "info", Format: "text"},
 	}
@@ -164,6 +183,7 @@ func loadConfig(path string, getenv func(string) string) (config, error) {
 	}
 	// A line break at the end is what files and .env of other systems leave.
 	c.Slack.BotToken = strings.TrimSpace(cmp.Or(c.Slack.BotToken, getenv("SLACK_BOT_TOKEN")))
+	c.HTTP.Token = strings.TrimSpace(c.HTTP.Token)
 	c.Slack.AppToken = strings.TrimSpace(cmp.Or(c.Slack.AppToken, getenv("SLACK_APP_TOKEN")))
 	for i := range c.LLM.Providers {
 		c.LLM.Providers[i].APIKey = strings.TrimSpace(c.LLM.Providers[i].APIKey)

@@ -34,18 +34,8 @@ func (c *config) check() error {
 	if !slices.Contains([]string{bot.StopByAsker, bot.StopByThread}, c.Reply.StopBy) {
 		m.add("reply.stop_by", "%q: want asker or thread", c.Reply.StopBy)
 	}
-	for _, b := range []struct {
-		key   string
-		value float64
-	}{
-		{"user_daily_usd", c.Budget.UserDailyUSD},
-		{"user_daily_tokens", float64(c.Budget.UserDailyTokens)},
-		{"workspace_daily_usd", c.Budget.WorkspaceDailyUSD},
-	} {
-		if !(b.value >= 0 && b.value < 1e9) {
-			m.add("budget."+b.key, "%v: want 0 (no limit) or more", b.value)
-		}
-	}
+	c.Budget.check(m)
+	c.Report.check(m)
 	if c.Retention.Conversations < 0 || c.Retention.Usage < 0 {
 		m.add("retention", "want 0 (for ever) or a duration such as 720h")
 	}
@@ -117,8 +107,8 @@ func (c *config) checkProviders(m *mistakes) {
 		if listing, ok := p.listing(p.Model); ok && p.ContextWindow == 0 {
 			p.ContextWindow = listing.ContextWindow
 		}
-		if _, ok := p.priceOf(p.Model); !ok && p.Price == nil && (c.Budget.UserDailyUSD > 0 || c.Budget.WorkspaceDailyUSD > 0) {
-			m.add(key+".price", "missing; a budget in USD cannot count calls without a price. Set price, or user_daily_tokens instead")
+		if _, ok := p.priceOf(p.Model); !ok && p.Price == nil && c.Budget.money() {
+			m.add(key+".price", "missing; a budget in USD cannot count calls without a price. Set price, or the budget in tokens instead")
 		}
 		c.checkNumbers(m, key, *p)
 	}

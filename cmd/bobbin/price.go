@@ -28,6 +28,31 @@ func (c providerConfig) priceOf(model string) (llm.Price, bool) {
 	return listing.Price, ok
 }
 
+// offers are what the configured models cost, and what is listed elsewhere.
+func offers(providers []providerConfig) []llm.Offer {
+	var list []llm.Offer
+	own := map[llm.Listing]bool{}
+	for _, c := range providers {
+		o := llm.Offer{Provider: c.Name, Model: c.Model, Configured: true}
+		if price, ok := c.priceOf(c.Model); ok {
+			o.Price = &price
+		}
+		if l, ok := c.listing(c.Model); ok && c.Price == nil {
+			o.AsOf, o.Source = l.AsOf, l.Source
+			own[l] = true
+		}
+		list = append(list, o)
+	}
+	for _, l := range llm.Listings() {
+		if own[l] {
+			continue
+		}
+		price := l.Price
+		list = append(list, llm.Offer{Provider: l.Host, Model: l.Model, Price: &price, AsOf: l.AsOf, Source: l.Source})
+	}
+	return list
+}
+
 // describePrice is for people.
 func (c providerConfig) describePrice() string {
 	price, ok := c.priceOf(c.Model)

@@ -160,14 +160,12 @@ func (c *config) botOptions() bot.Options {
 			BotToken: c.Slack.BotToken, AppToken: c.Slack.AppToken, APIURL: c.Slack.APIURL,
 			Connections: c.Slack.Connections, Proxy: http.ProxyFromEnvironment,
 		},
-		Command: c.Slack.Command,
-		Chat:    bot.ChatOptions{SystemPrompt: c.Chat.SystemPrompt, Channels: map[string]bot.ChannelOptions{}},
-		Reply:   bot.ReplyOptions{Mode: c.Reply.Mode, LinkHosts: c.Reply.LinkHosts, StopBy: c.Reply.StopBy},
-		Budget: bot.Budget{
-			UserDailyNanoUSD:      nanoUSD(c.Budget.UserDailyUSD),
-			UserDailyTokens:       c.Budget.UserDailyTokens,
-			WorkspaceDailyNanoUSD: nanoUSD(c.Budget.WorkspaceDailyUSD),
-		},
+		Command:   c.Slack.Command,
+		Chat:      bot.ChatOptions{SystemPrompt: c.Chat.SystemPrompt, Channels: map[string]bot.ChannelOptions{}},
+		Reply:     bot.ReplyOptions{Mode: c.Reply.Mode, LinkHosts: c.Reply.LinkHosts, StopBy: c.Reply.StopBy},
+		Budget:    c.Budget.budget(),
+		Report:    c.Report.report(),
+		Offers:    offers(c.LLM.Providers),
 		Retention: bot.Retention(c.Retention),
 	}
 	for id, ch := range c.Chat.Channels {

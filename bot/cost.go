@@ -1,0 +1,106 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bobbin-bot/bobbin/llm"
+	"github.com/bobbin-bot/bobbin/storage"
+)
+
+// costRows is how many lines a comparison has beside the configured providers.
+const costRows = 12
+
+// costReport is the answer to the cost command: what the same traffic would have
+// cost elsewhere. Without a scope it is the workspace's for admins, and for others
+// their own.
+func (b *Bot) costReport(ctx context.Context, who actor, words []string, now time.Time) report {
+	args := usageArgs{scope: "me", period: "month"}
+	if b.o.Access.admin(who.UserID) {
+		args.scope = "workspace"
+	}
+	args, err := args.parse("cost", words)
+	if err != nil {
+		return report{text: err.Error()}
+	}
+	if no := args.refused(b, who); no != "" {
+		return report{text: no}
+	}
+	q := args.query(who, now)
+	q.By = storage.ByProvider | storage.ByModel
+	totals, err := b.o.Store.Usage(ctx, q)
+	if err != nil {
+		b.log.Error("usage not read", "err", b.storeError(err))
+		return report{text: "I cannot read my records right now. Please try again in a moment."}
+	}
+	whose := map[string]string{"me": "your traffic", "channel": "this channel's traffic", "workspace": "the workspace's traffic"}[args.scope]
+	return renderCost("What "+whose+" "+args.periodText(now)+" would have cost elsewhere", totals, b.o.Offers)
+}
+
+// TrafficOf is what totals say to a comparison of prices.
+func TrafficOf(totals []storage.UsageTotal) llm.Traffic {
+	all := storage.Sum(totals)
+	return llm.Traffic{
+		Usage: llm.Usage{InputTokens: all.InputTokens, CachedInputTokens: all.CachedInputTokens, OutputTokens: all.OutputTokens, ReasoningTokens: all.ReasoningTokens},
+		Calls: all.Calls, CostNanoUSD: all.CostNanoUSD, Unpriced: all.UnpricedCalls, Estimated: all.EstimatedCalls,
+	}
+}
+
+// renderCost is a pure function. It shows every configured provider, then what is
+// listed for the models that were used, then the cheapest others.
+func renderCost(title string, totals []storage.UsageTotal, offers []llm.Offer) report {
+	title = "*" + title + "*"
+	if len(totals) == 0 {
+		return report{text: title + "\nNothing yet: there is no traffic to compare."}
+	}
+	t := TrafficOf(totals)
+	paid := storage.Sum(totals)
+	text := title + "\nPaid: *" + costText(paid) + "* for " + count(t.Calls, "request") + ", " + thousands(t.Usage.InputTokens) + " tokens in (" +
+		thousands(t.Usage.CachedInputTokens) + " from cache), " + thousands(t.Usage.OutputTokens) + " out"
+	used := map[string]bool{}
+	for _, o := range totals {
+		used[o.Model] = true
+	}
+	all := llm.Compare(t, offers)
+	rank := func(c llm.Comparison) int {
+		switch {
+		case c.Configured:
+			return 0
+		case used[c.Model]:
+			return 1
+		}
+		return 2
+	}
+	shown := slices.Clone(all)
+	slices.SortStableFunc(shown, func(a, b llm.Comparison) int { return cmp.Compare(rank(a), rank(b)) })
+	configured := 0
+	for configured < len(shown) && shown[configured].Configured {
+		configured++
+	}
+	shown = shown[:min(len(shown), configured+costRows)]
+	slices.SortStableFunc(shown, func(a, b llm.Comparison) int { return cmp.Compare(slices.Index(all, a), slices.Index(all, b)) })
+	cells := [][]string{{"provider/model", "cost", "against paid"}}
+	for _, c := range shown {
+		name := c.Provider + "/" + c.Model
+		if c.Configured {
+			name = "* " + name
+		}
+		cost, ratio := "unknown", "-"
+		if c.Price != nil {
+			cost = usd(c.CostNanoUSD)
+			if t.CostNanoUSD > 0 && t.Unpriced == 0 {
+				ratio = fmt.Sprintf("%+.0f %%", 100*(float64(c.CostNanoUSD)/float64(t.CostNanoUSD)-1))
+			}
+		}
+		cells = append(cells, []string{name, cost, ratio})
+	}
+	notes := "* = in my configuration."
+	if left := len(all) - len(shown); left > 0 {
+		notes += fmt.Sprintf(" %s more on the command line: `bobbin usage --compare`.", thousands(int64(left)))
+	}
+	return report{text: text, table: table(cells), notes: notes + "\n" + strings.Join(llm.Assumptions(t, offers), " ")}
+}
