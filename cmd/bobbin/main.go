@@ -62,6 +62,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 Try it without Slack and without keys:   bobbin demo
 Set it up:                               bobbin manifest, bobbin config, bobbin check
 Serve your workspace:                    bobbin run
+See what it costs:                       bobbin usage
 Keep its data safe:                      bobbin backup, bobbin restore, bobbin db`,
 		SilenceUsage: true, SilenceErrors: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -72,7 +73,7 @@ Keep its data safe:                      bobbin backup, bobbin restore, bobbin d
 	root.PersistentFlags().StringVar(&env.configPath, "config", "", "configuration file (default: bobbin.yaml in this folder, if there is one)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(env), batchCommand(env), demoCommand(env), checkCommand(env), modelsCommand(env), configCommand(env), manifestCommand(env), versionCommand(env),
-		forgetCommand(env), exportCommand(env),
+		usageCommand(env), forgetCommand(env), exportCommand(env),
 		backupCommand(env), restoreCommand(env), dbCommand(env))
 
 	err := root.ExecuteContext(ctx)

@@ -56,6 +56,19 @@ func eraseRoutes(mux *http.ServeMux, store storage.Store) {
 		}
 		return store.Usage(ctx, u)
 	})
+	route("GET /calls", func(ctx context.Context, q url.Values) (any, error) {
+		var u storage.UsageQuery
+		if err := json.Unmarshal([]byte(q.Get("query")), &u); err != nil {
+			return nil, err
+		}
+		limit, err := strconv.Atoi(q.Get("limit"))
+		if err != nil {
+			return nil, err
+		}
+		var p callPage
+		p.Page, p.Next, err = store.Calls(ctx, u, q.Get("after"), limit)
+		return p, err
+	})
 }
 
 // remoteErrors are the errors that callers tell apart, by their names on the
@@ -71,6 +84,11 @@ type remoteAnswer struct {
 
 type exportPage struct {
 	Page []storage.Exported
+	Next string
+}
+
+type callPage struct {
+	Page []storage.UsageRow
 	Next string
 }
 
@@ -120,4 +138,15 @@ func (s remoteStore) Usage(ctx context.Context, q storage.UsageQuery) (totals []
 	}
 	err = s.ask(ctx, http.MethodGet, "/usage", url.Values{"query": {string(query)}}, &totals)
 	return totals, err
+}
+
+// Calls implements [storage.Store].
+func (s remoteStore) Calls(ctx context.Context, q storage.UsageQuery, after string, limit int) ([]storage.UsageRow, string, error) {
+	query, err := json.Marshal(q)
+	if err != nil {
+		return nil, "", err
+	}
+	var p callPage
+	err = s.ask(ctx, http.MethodGet, "/calls", url.Values{"query": {string(query)}, "after": {after}, "limit": {strconv.Itoa(limit)}}, &p)
+	return p.Page, p.Next, err
 }

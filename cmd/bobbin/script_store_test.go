@@ -69,3 +69,19 @@ func serveFile(ts *testscript.TestScript, _ bool, args []string) {
 		s.Close()
 	})
 }
+
+// monthFile FILE makes a store with the month of traffic up to 23 November 2026
+// that `bobbin demo --month` makes up.
+func monthFile(ts *testscript.TestScript, _ bool, args []string) {
+	s, err := boltstore.Open(ts.MkAbs(args[0]), boltstore.Options{})
+	ts.Check(err)
+	ts.Check(s.RecordUsage(context.Background(), monthOfTraffic()))
+	ts.Check(s.Close())
+}
+
+func monthOfTraffic() []storage.UsageRow {
+	return demoTraffic(time.Date(2026, 11, 23, 17, 0, 0, 0, time.UTC), 30, []string{"U0ANN", "U0BEN", "U0CLEO"}, []string{"C0GENERAL", "C0RANDOM", "D0ANN"}, []providerConfig{
+		{Name: "gateway", Model: "step-2-chat", Price: &priceConfig{Input: 0.42, Output: 0.42}},
+		{Name: "relay", Model: "step-2-chat", Price: &priceConfig{Input: 2.8, Output: 2.8}},
+	})
+}

@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"store":  storeFile,
 			"damage": damageFile,
 			"serve":  serveFile,
+			"month":  monthFile,
 			"seed":   seed,
 		},
 	})
