@@ -8,7 +8,9 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -54,7 +56,8 @@ type Bot struct {
 
 	started time.Time // turns received earlier belong to another process
 
-	self          identity // set by Run before anything else happens
+	self          identity                 // set by Run before anything else happens
+	introduced    atomic.Pointer[identity] // the same, for whoever asks from outside
 	sockets       sockets
 	conversations conversations
 	live          live
@@ -216,6 +219,7 @@ func (b *Bot) introduce(ctx context.Context) error {
 		who, err := b.api.AuthTestContext(ctx)
 		if err == nil {
 			b.self = identity{TeamID: who.TeamID, Team: who.Team, UserID: who.UserID, BotID: who.BotID, URL: who.URL}
+			b.introduced.Store(&b.self)
 			b.log.Info("serving", "team", who.Team, "team_id", who.TeamID, "bot_user", who.UserID)
 			return nil
 		}
@@ -258,6 +262,30 @@ type Health struct {
 	Sockets     int // connections greeted by Slack
 	WantSockets int
 	LiveReplies int
+}
+
+// Workspace is where the bot serves.
+type Workspace struct {
+	Name string
+	URL  string // with a slash at the end
+}
+
+// Workspace may be called at any time. It is empty until Slack has answered.
+func (b *Bot) Workspace() Workspace {
+	if self := b.introduced.Load(); self != nil {
+		return Workspace{Name: self.Team, URL: self.URL}
+	}
+	return Workspace{}
+}
+
+// Permalink leads to the first message of a conversation in Slack; "" until Slack
+// has told where the workspace is.
+func (b *Bot) Permalink(key storage.ConversationKey) string {
+	url := b.Workspace().URL
+	if url == "" {
+		return ""
+	}
+	return url + "archives/" + key.ChannelID + "/p" + strings.ReplaceAll(key.ThreadTS, ".", "")
 }
 
 // Health may be called at any time.

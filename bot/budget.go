@@ -37,8 +37,8 @@ func (l Limits) of(scope storage.Scope, id string) []storage.Limit {
 	return list
 }
 
-// limits are all that bind a question. "" leaves a scope out.
-func (b Budget) limits(userID, channelID string) []storage.Limit {
+// Limits are all that bind a question. "" leaves a scope out.
+func (b Budget) Limits(userID, channelID string) []storage.Limit {
 	var list []storage.Limit
 	if userID != "" {
 		list = b.User.of(storage.ScopeUser, userID)
@@ -76,7 +76,7 @@ func (b *Bot) reserve(ctx context.Context, turn storage.Turn, req llm.Request) e
 			r.NanoUSD = max(r.NanoUSD, o.Price.Cost(usage))
 		}
 	}
-	err := b.o.Store.Reserve(ctx, r, b.o.Budget.limits(turn.UserID, turn.Key.ChannelID))
+	err := b.o.Store.Reserve(ctx, r, b.o.Budget.Limits(turn.UserID, turn.Key.ChannelID))
 	if over, ok := errors.AsType[*storage.OverBudgetError](err); ok {
 		b.log.Info("over budget", "turn", turn.ID, "scope", over.Spend.Scope, "period", over.Spend.Period)
 		return budgetError(b.overBudget(ctx, over.Spend, turn, time.Now()))

@@ -18,7 +18,7 @@ var thresholds = [...]float64{0.95, 0.75}
 // turn has just cost brings a limit near: whoever asked, and the admins if it is
 // everybody's. A failure costs a notice, not the answer.
 func (b *Bot) noticeBudget(ctx context.Context, turn storage.Turn, rows []storage.UsageRow) {
-	limits := b.o.Budget.limits(turn.UserID, turn.Key.ChannelID)
+	limits := b.o.Budget.Limits(turn.UserID, turn.Key.ChannelID)
 	if len(limits) == 0 || len(rows) == 0 {
 		return
 	}

@@ -73,7 +73,7 @@ func (b *Bot) verdictLine(v storage.Verdict) string {
 	if i := len(v.Turn.Calls) - 1; i >= 0 {
 		line += ", " + escape(v.Turn.Calls[i].Provider+"/"+v.Turn.Calls[i].Model)
 	}
-	if link := b.permalink(v.Turn.Key); link != "" && !v.Turn.Direct {
+	if link := b.Permalink(v.Turn.Key); link != "" && !v.Turn.Direct {
 		line += ", <" + link + "|thread>"
 	}
 	return line

@@ -150,7 +150,7 @@ func (b *Bot) homeConversations(h home) []slack.Block {
 				slack.NewTextBlockObject(slack.PlainTextType, "Forget", false, false),
 				slack.NewTextBlockObject(slack.PlainTextType, "Keep", false, false)))
 		elements := []slack.BlockElement{forget}
-		if link := b.permalink(c.Key); link != "" {
+		if link := b.Permalink(c.Key); link != "" {
 			open := button(actionHomeOpen, "open", "Open")
 			open.URL = link
 			elements = []slack.BlockElement{open, forget}
@@ -158,15 +158,6 @@ func (b *Bot) homeConversations(h home) []slack.Block {
 		blocks = append(blocks, slack.NewActionBlock("", elements...))
 	}
 	return blocks
-}
-
-// permalink leads to a conversation in Slack; "" if Slack has not told where the
-// workspace is.
-func (b *Bot) permalink(key storage.ConversationKey) string {
-	if b.self.URL == "" {
-		return ""
-	}
-	return b.self.URL + "archives/" + key.ChannelID + "/p" + strings.ReplaceAll(key.ThreadTS, ".", "")
 }
 
 // homeModel says who answers, and what every conversation begins with.

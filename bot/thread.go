@@ -92,6 +92,17 @@ type name struct {
 // namesKept bounds what is remembered: anybody can type any number of ids.
 const namesKept = 10_000
 
+// KnownName returns a user's display name if it was looked up lately, else "". It
+// asks nobody, and may be called at any time.
+func (b *Bot) KnownName(userID string) string {
+	b.names.mu.Lock()
+	defer b.names.mu.Unlock()
+	if n := b.names.known[userID]; n.text != userID {
+		return n.text
+	}
+	return ""
+}
+
 // nameOf returns a user's display name, or the id if Slack does not tell before
 // ctx ends.
 func (b *Bot) nameOf(ctx context.Context, userID string) string {
