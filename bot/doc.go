@@ -21,7 +21,8 @@
 //     conversation and answers its turns in Slack's order; what arrives
 //     meanwhile is joined into one turn.
 //   - turn.go brings a turn to its end, or takes up what an earlier process
-//     left. budget.go may refuse it.
+//     left. budget.go reserves what the answer may cost, or refuses it, and
+//     books what it did cost; budgetnotice.go tells people that a limit is near.
 //   - prompt.go makes the request from the history, a pure function; thread.go
 //     adds what people said in the thread without mentioning us.
 //   - The model answers: package llm, whose retries and fallbacks happen before
@@ -40,9 +41,11 @@
 //     last edit tells people that the answer is whole. Then the turn is done.
 //
 // Beside the path: catchup.go reads what was said while no socket was open, and
-// edits.go follows edits and deletions. command.go and usage.go answer the slash
-// command, interaction.go the buttons (stop.go ends an answer, details.go explains
-// one), aside.go tells one person something. forget.go and export.go are for
+// edits.go follows edits and deletions. command.go answers the slash command,
+// usage.go and cost.go its reports (report.go, chart.go and figures.go show them),
+// home.go the App Home, weekly.go posts the week's summary. interaction.go answers
+// the buttons (stop.go ends an answer, details.go explains one), aside.go tells
+// one person something. forget.go and export.go are for
 // people's own data, retention.go deletes what has expired, manifest.go prints the
 // Slack app.
 //

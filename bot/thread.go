@@ -92,13 +92,12 @@ type name struct {
 // namesKept bounds what is remembered: anybody can type any number of ids.
 const namesKept = 10_000
 
-// KnownName returns a user's display name if it was looked up lately, else "". It
-// asks nobody, and may be called at any time.
-func (b *Bot) KnownName(userID string) string {
-	b.names.mu.Lock()
-	defer b.names.mu.Unlock()
-	if n := b.names.known[userID]; n.text != userID {
-		return n.text
+// Name returns a user's display name, or "" if Slack does not tell it before ctx
+// ends, or has no time for the question. It is remembered. It may be called at any
+// time.
+func (b *Bot) Name(ctx context.Context, userID string) string {
+	if name := b.nameOf(ctx, userID); name != userID {
+		return name
 	}
 	return ""
 }

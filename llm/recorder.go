@@ -31,6 +31,7 @@ type Wait struct {
 	Provider string
 	Waited   time.Duration
 	Outcome  string // "granted", "cancelled" or the class of the refusal
+	Probe    bool   // see Request.Probe
 }
 
 // Switch is a fallback from one provider to the next.

@@ -37,8 +37,8 @@ type ThrottleOptions struct {
 // ThrottleState is a snapshot for people and metrics.
 type ThrottleState struct {
 	Provider string
-	Running  int
-	Waiting  int
+	Running  int // calls that hold a slot: under way, or about to be
+	Waiting  int // requests in the queue
 	// Share of the configured requests a minute that is used at present: 1
 	// unless the provider refused some.
 	Share float64
@@ -91,7 +91,7 @@ func Throttle(p Provider, o ThrottleOptions) *ThrottleProvider {
 	return t
 }
 
-// State returns what runs and waits now.
+// State returns what runs and waits now. It may be called at any time.
 func (t *ThrottleProvider) State() ThrottleState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -146,7 +146,7 @@ func (t *ThrottleProvider) await(ctx context.Context, req Request, yield func(De
 	begun := time.Now()
 	outcome := "granted"
 	defer func() {
-		record(ctx, t.o.Recorder, Event{Wait: &Wait{Provider: t.Name(), Waited: time.Since(begun), Outcome: outcome}})
+		record(ctx, t.o.Recorder, Event{Wait: &Wait{Provider: t.Name(), Waited: time.Since(begun), Outcome: outcome, Probe: req.Probe}})
 	}()
 	tick, err := t.enter(begun, req)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -40,8 +39,8 @@ func (c *config) check() error {
 		m.add("retention", "want 0 (for ever) or a duration such as 720h")
 	}
 	if c.HTTP.Listen != "" {
-		if _, _, err := net.SplitHostPort(c.HTTP.Listen); err != nil {
-			m.add("http.listen", "%q: want HOST:PORT such as 127.0.0.1:8421, or empty to switch it off", c.HTTP.Listen)
+		if err := checkListen(c.HTTP.Listen, c.HTTP.Token); err != nil {
+			m.add("http.listen", "%v", err)
 		}
 	}
 	if _, err := c.Log.level(); err != nil {

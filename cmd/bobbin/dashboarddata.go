@@ -148,7 +148,8 @@ type dashboardBudget struct {
 
 type dashboardStore struct {
 	Bytes     int64  `json:"bytes"`
-	FreeBytes *int64 `json:"free_bytes"` // on its disk; null: unknown
-	Turns     int64  `json:"turns"`
+	FreeBytes int64  `json:"free_bytes"`    // of bytes, for the next writes
+	CommitP50 int64  `json:"commit_p50_us"` // since the start
+	CommitP99 int64  `json:"commit_p99_us"`
 	Problem   string `json:"problem"` // "": none
 }

@@ -23,6 +23,8 @@ type demoOptions struct {
 	provider  string
 	model     string
 	apiKeyEnv string
+	dashboard string
+	month     bool
 	verbose   bool
 }
 
@@ -38,13 +40,18 @@ Talk to a real model instead, any OpenAI-compatible server:
 
     bobbin demo --provider https://api.example.com/v1 --model NAME
 
-The key is read from the variable OPENAI_API_KEY, or the one --api-key-env names.`,
+The key is read from the variable OPENAI_API_KEY, or the one --api-key-env names.
+
+With --month there is a month of made-up traffic in the books, for the figures in
+/bobbin usage, the App Home and the dashboard.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo(cmd.Context(), env, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8420", "where the page is served; port 0 takes a free one")
+	cmd.Flags().StringVar(&o.dashboard, "dashboard", "127.0.0.1:8421", "where the operator's dashboard is served; port 0 takes a free one, empty none")
+	cmd.Flags().BoolVar(&o.month, "month", false, "begin with a month of made-up traffic in the books")
 	cmd.Flags().StringVar(&o.provider, "provider", "", "base URL of a real OpenAI-compatible server to ask instead of the simulated model")
 	cmd.Flags().StringVar(&o.model, "model", "", "model of --provider")
 	cmd.Flags().StringVar(&o.apiKeyEnv, "api-key-env", "OPENAI_API_KEY", "environment variable with the key of --provider")
@@ -87,7 +94,9 @@ func demo(ctx context.Context, env *environment, o demoOptions) (err error) {
 	c.Slack.APIURL = "http://" + page.Addr().String() + "/api/"
 	c.Storage.URL = "bolt://" + filepath.ToSlash(filepath.Join(folder, "bobbin.db"))
 	c.LLM.Providers = providers
-	c.HTTP.Listen = ""
+	if c.HTTP.Listen, err = freeNear(o.dashboard); err != nil {
+		return usageError{fmt.Errorf("--dashboard: %w", err)}
+	}
 	c.Access.Admins = []string{"U0ANN"}
 	c.Log.Level = "warn"
 	if o.verbose {
@@ -96,18 +105,27 @@ func demo(ctx context.Context, env *environment, o demoOptions) (err error) {
 	if err := c.check(); err != nil {
 		return usageError{err}
 	}
+	if o.month {
+		if err := fillMonth(ctx, &c, workspace); err != nil {
+			return err
+		}
+	}
 	log := newLogger(c.Log, env.stderr)
-	wg.Go(func() { announce(ctx, env, workspace, page.Addr().String(), providers) })
+	wg.Go(func() { announce(ctx, env, workspace, page.Addr().String(), c.HTTP.Listen, providers) })
 	return serve(ctx, &c, log)
 }
 
 // announce prints the URL once the bot is connected: a page that opens before
 // would show a bot that does not answer.
-func announce(ctx context.Context, env *environment, w *slacksim.Workspace, addr string, providers []providerConfig) {
+func announce(ctx context.Context, env *environment, w *slacksim.Workspace, addr, dashboard string, providers []providerConfig) {
 	if w.Wait(ctx, func() bool { return w.Sockets() > 0 }) != nil {
 		return
 	}
-	fmt.Fprintf(env.stdout, "\n  Bobbin's demo is ready:  http://%s/\n\n", addr)
+	fmt.Fprintf(env.stdout, "\n  Bobbin's demo is ready:  http://%s/\n", addr)
+	if dashboard != "" {
+		fmt.Fprintf(env.stdout, "  The operator's view:     http://%s/\n", dashboard)
+	}
+	fmt.Fprintln(env.stdout)
 	for i, p := range providers {
 		role := "asked first"
 		if i > 0 {
@@ -133,6 +151,37 @@ func listenNear(addr string) (net.Listener, error) {
 		return nil, err
 	}
 	return free, nil
+}
+
+// freeNear is an address that can be listened at: addr, or one beside it.
+func freeNear(addr string) (string, error) {
+	if addr == "" {
+		return "", nil
+	}
+	l, err := listenNear(addr)
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// fillMonth puts a month of made-up traffic into the books of the simulated team.
+func fillMonth(ctx context.Context, c *config, w *slacksim.Workspace) error {
+	providers := c.LLM.Providers
+	if len(providers) < 2 {
+		return usageError{errors.New("--month is of the two simulated providers; leave --provider out")}
+	}
+	path, err := c.Storage.boltPath()
+	if err != nil {
+		return err
+	}
+	store, err := openStore(path, c.Storage)
+	if err != nil {
+		return err
+	}
+	people := []string{"U0ANN", "U0BEN", "U0CHIDI", "U0DANA"}
+	rows := demoTraffic(time.Now(), 29, people, []string{"C0GENERAL", "C0RANDOM", w.DM(people[0])}, providers)
+	return errors.Join(store.RecordUsage(ctx, rows), closeStore(store))
 }
 
 // demoProviders returns the real provider the flags name, or two simulated

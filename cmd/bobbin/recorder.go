@@ -39,6 +39,15 @@ func (r *recorder) Record(ctx context.Context, e llm.Event) {
 	}
 }
 
+// recorders pass an event on to each of them, in order.
+type recorders []llm.Recorder
+
+func (rs recorders) Record(ctx context.Context, e llm.Event) {
+	for _, r := range rs {
+		r.Record(ctx, e)
+	}
+}
+
 func logBreaker(log *slog.Logger, s llm.BreakerState) {
 	attrs := []any{"provider", s.Provider, "phase", s.Phase}
 	if s.LastErr != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -51,18 +52,25 @@ func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeStore(store)) }()
-	m, err := wireModel(c.LLM.Providers, wiring{recorder: &recorder{log, store}})
+	metrics := newMetrics(buildInfo(), c.LLM.Providers)
+	m, err := wireModel(c.LLM.Providers, wiring{recorder: recorders{&recorder{log, store}, metrics}})
 	if err != nil {
 		return usageError{err}
 	}
 	o := c.botOptions()
-	o.Provider, o.Store, o.Logger, o.Providers, o.Estimator = m.provider, store, log, m.states, m.estimator
+	o.Provider, o.Store, o.Logger, o.Providers, o.Estimator = metrics.counted(m.provider), store, log, m.states, m.estimator
+	o.Observe = metrics.observeTurn
 	b, err := bot.New(o)
 	if err != nil {
 		return usageError{err}
 	}
 	log.Info("starting", "version", buildInfo().version, "store", path, "providers", c.providerNames())
-	stopHTTP, err := serveHealth(c.HTTP.Listen, b, m, log)
+	metrics.watch(metricsSources{health: b.Health, pacer: b.Pacer, breakers: m.states, loads: m.loads, store: store.Stats})
+	view := &overview{store: store, bot: b, model: m, providers: c.LLM.Providers, budget: o.Budget, started: time.Now()}
+	stopHTTP, err := serveHTTP(httpOptions{
+		Listen: c.HTTP.Listen, Token: c.HTTP.Token, Source: view.read, Metrics: metrics.handler(), Log: log,
+		Ready: func(context.Context) []string { return notReady(b.Health(), m.states(), store) },
+	})
 	if err != nil {
 		return usageError{err}
 	}

@@ -21,6 +21,7 @@ import (
 type model struct {
 	provider  llm.Provider
 	breakers  []*llm.BreakerProvider
+	throttles []*llm.ThrottleProvider
 	estimator *llm.Estimator
 }
 
@@ -30,6 +31,15 @@ func (m model) states() []llm.BreakerState {
 		states[i] = b.State()
 	}
 	return states
+}
+
+// loads tells how much is asked of each provider now.
+func (m model) loads() []llm.ThrottleState {
+	loads := make([]llm.ThrottleState, len(m.throttles))
+	for i, t := range m.throttles {
+		loads[i] = t.State()
+	}
+	return loads
 }
 
 // probe finds out whether paused providers are back, until ctx ends.
@@ -87,7 +97,8 @@ func wireModel(providers []providerConfig, w wiring) (model, error) {
 		if err != nil {
 			return m, err
 		}
-		breaker := guard(adapter, c, w, m.estimator, len(providers) == 1, i == len(providers)-1)
+		throttle, breaker := guard(adapter, c, w, m.estimator, len(providers) == 1, i == len(providers)-1)
+		m.throttles = append(m.throttles, throttle)
 		m.breakers = append(m.breakers, breaker)
 		chain = append(chain, breaker)
 		windows = append(windows, c.ContextWindow)
@@ -102,8 +113,9 @@ func wireModel(providers []providerConfig, w wiring) (model, error) {
 	return m, nil
 }
 
-// guard puts a provider's policies around its adapter.
-func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimator, alone, last bool) *llm.BreakerProvider {
+// guard puts a provider's policies around its adapter. The breaker is the
+// outermost.
+func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimator, alone, last bool) (*llm.ThrottleProvider, *llm.BreakerProvider) {
 	retry := llm.RetryOptions{Max: defaultRetries, Within: retryWithin, Recorder: w.recorder}
 	if c.MaxRetries != nil {
 		retry.Max = *c.MaxRetries
@@ -117,15 +129,15 @@ func guard(adapter *openai.Provider, c providerConfig, w wiring, e *llm.Estimato
 	if last {
 		pause = max(queueLast, w.patience)
 	}
-	throttled := llm.Throttle(adapter, llm.ThrottleOptions{
+	throttle := llm.Throttle(adapter, llm.ThrottleOptions{
 		RequestsPerMinute: c.RequestsPerMinute, TokensPerMinute: c.TokensPerMinute, Concurrency: c.Concurrency,
 		MaxWait: max(pause, w.patience), MaxPause: pause, Queue: w.queue, OutputTokens: c.MaxOutputTokens,
 		Model: c.Model, Estimator: e, Recorder: w.recorder,
 	})
-	fitted := llm.Fit(throttled, llm.FitOptions{
+	fitted := llm.Fit(throttle, llm.FitOptions{
 		ContextWindow: c.ContextWindow, OutputTokens: c.MaxOutputTokens, Model: c.Model, Estimator: e,
 	})
-	return llm.Breaker(llm.Retry(fitted, retry), llm.BreakerOptions{
+	return throttle, llm.Breaker(llm.Retry(fitted, retry), llm.BreakerOptions{
 		// A trial of a slow model needs its time, or it would never come back.
 		Lease:    max(promise, c.FirstTokenTimeout+promise/2),
 		Failures: c.Breaker.Failures, Open: c.Breaker.Open, Ping: adapter.Ping, Recorder: w.recorder,

@@ -39,6 +39,17 @@ func (s *Store) Stats() (Stats, error) {
 	return st, nil
 }
 
+// Failed returns why no write will succeed any more, [storage.ErrFailed] or
+// [storage.ErrClosed], or nil. It asks no disk.
+func (s *Store) Failed() error {
+	s.writer.mu.Lock()
+	defer s.writer.mu.Unlock()
+	if s.writer.closed {
+		return storage.ErrClosed
+	}
+	return s.writer.failed
+}
+
 // latency counts durations by size, four classes to each doubling: a figure
 // read back is at most a quarter too long.
 type latency [4 * 40]atomic.Int64
