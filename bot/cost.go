@@ -61,6 +61,7 @@ func renderCost(title string, totals []storage.UsageTotal, offers []llm.Offer) r
 	paid := storage.Sum(totals)
 	text := title + "\nPaid: *" + costText(paid) + "* for " + count(t.Calls, "request") + ", " + thousands(t.Usage.InputTokens) + " tokens in (" +
 		thousands(t.Usage.CachedInputTokens) + " from cache), " + thousands(t.Usage.OutputTokens) + " out"
+	priced := TrafficOf(slices.DeleteFunc(slices.Clone(totals), func(t storage.UsageTotal) bool { return t.UnpricedCalls > 0 }))
 	used := map[string]bool{}
 	for _, o := range totals {
 		used[o.Model] = true
@@ -92,8 +93,8 @@ func renderCost(title string, totals []storage.UsageTotal, offers []llm.Offer) r
 		cost, ratio := "unknown", "-"
 		if c.Price != nil {
 			cost = usd(c.CostNanoUSD)
-			if t.CostNanoUSD > 0 && t.Unpriced == 0 {
-				ratio = fmt.Sprintf("%+.0f %%", 100*(float64(c.CostNanoUSD)/float64(t.CostNanoUSD)-1))
+			if times, ok := c.Against(priced); ok {
+				ratio = fmt.Sprintf("%+.0f %%", 100*(times-1))
 			}
 		}
 		cells = append(cells, []string{name, cost, ratio})

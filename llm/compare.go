@@ -33,6 +33,17 @@ type Comparison struct {
 	CostNanoUSD int64 // valid if Price is set
 }
 
+// Against is what the offer asks for traffic that was paid for, as a multiple of
+// what was paid. It is false if the offer's price or part of what was paid is not
+// known, and if nothing was paid. The traffic may be a part of what was compared:
+// that whose price is known.
+func (c Comparison) Against(paid Traffic) (ratio float64, ok bool) {
+	if c.Price == nil || paid.Unpriced > 0 || paid.CostNanoUSD <= 0 {
+		return 0, false
+	}
+	return float64(c.Price.Cost(paid.Usage)) / float64(paid.CostNanoUSD), true
+}
+
 // Compare prices the same traffic at each offer: the cheapest first, those
 // without a price last. See [Assumptions].
 func Compare(t Traffic, offers []Offer) []Comparison {
@@ -79,10 +90,11 @@ func Assumptions(t Traffic, offers []Offer) []string {
 		list = append(list, fmt.Sprintf("List prices are those published for short prompts, the oldest read on %s; what you have agreed with a provider may differ.", oldest))
 	}
 	if t.Estimated > 0 {
-		list = append(list, fmt.Sprintf("The tokens of %d of %d calls are estimates: their provider did not report them.", t.Estimated, t.Calls))
+		list = append(list, fmt.Sprintf("The tokens of %d of %d calls (%.1f %%) are estimates: their provider did not report them.",
+			t.Estimated, t.Calls, 100*float64(t.Estimated)/float64(max(t.Calls, 1))))
 	}
 	if t.Unpriced > 0 {
-		list = append(list, fmt.Sprintf("What was paid leaves out %d calls whose price is not known.", t.Unpriced))
+		list = append(list, fmt.Sprintf("What was paid leaves out those calls whose price is not known: %d of %d.", t.Unpriced, t.Calls))
 	}
 	return list
 }

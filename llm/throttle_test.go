@@ -284,3 +284,46 @@ func TestThrottleHalvesOnceForOneBurst(t *testing.T) {
 		}
 	})
 }
+
+// What runs and what waits can be looked at, at any moment; a probe's wait is told
+// as such.
+func TestThrottleTellsItsLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		waits := map[bool]int{} // by Probe
+		p := &scripted{name: "p", steps: []step{{wait: time.Second, text: "x"}}}
+		throttled := llm.Throttle(p, llm.ThrottleOptions{Concurrency: 2, MaxWait: time.Hour, Recorder: eventFunc(func(e llm.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			waits[e.Wait.Probe]++
+		})})
+		expect := func(running, waiting int) {
+			t.Helper()
+			synctest.Wait()
+			want := llm.ThrottleState{Provider: "p", Running: running, Waiting: waiting, Share: 1}
+			if got := throttled.State(); got != want {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+		}
+		var wg sync.WaitGroup
+		expect(0, 0)
+		for i := range 5 {
+			wg.Go(func() { send(t.Context(), throttled, llm.Request{Probe: i == 0}) })
+			for range 100 { // while others come
+				if s := throttled.State(); s.Running > 2 || s.Running+s.Waiting > i+1 {
+					t.Fatalf("%+v of %d requests", s, i+1)
+				}
+			}
+		}
+		expect(2, 3)
+		time.Sleep(1500 * time.Millisecond)
+		expect(2, 1)
+		time.Sleep(time.Second)
+		expect(1, 0)
+		wg.Wait()
+		expect(0, 0)
+		if waits[true] != 1 || waits[false] != 4 {
+			t.Errorf("%d waits of probes and %d of others, want 1 and 4", waits[true], waits[false])
+		}
+	})
+}

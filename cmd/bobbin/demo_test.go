@@ -55,8 +55,8 @@ func (o *output) wait(t *testing.T, pattern string) string {
 }
 
 type runningDemo struct {
-	url string
-	log *output
+	url, dashboard string
+	log            *output
 }
 
 func (d *runningDemo) waitForLog(t *testing.T, pattern string) {
@@ -64,14 +64,14 @@ func (d *runningDemo) waitForLog(t *testing.T, pattern string) {
 	d.log.wait(t, pattern)
 }
 
-// startDemo runs `bobbin demo` on a free port until the test ends.
-func startDemo(t *testing.T) *runningDemo {
+// startDemo runs `bobbin demo` on free ports until the test ends.
+func startDemo(t *testing.T, args ...string) *runningDemo {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	stdout, stderr := newOutput(), newOutput()
 	done := make(chan int)
 	go func() {
-		done <- run(ctx, []string{"demo", "--verbose", "--listen", "127.0.0.1:0"}, environmentOf(nil), stdout, stderr)
+		done <- run(ctx, append([]string{"demo", "--verbose", "--listen", "127.0.0.1:0", "--dashboard", "127.0.0.1:0"}, args...), environmentOf(nil), stdout, stderr)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -79,7 +79,7 @@ func startDemo(t *testing.T) *runningDemo {
 			t.Errorf("the demo ended with code %d:\n%s", code, stderr)
 		}
 	})
-	return &runningDemo{stdout.wait(t, `(http://\S+)`), stderr}
+	return &runningDemo{stdout.wait(t, `ready: +(http://\S+)`), stdout.wait(t, `view: +(http://\S+)`), stderr}
 }
 
 // The demo serves its page and health, and leaves nothing behind.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"strconv"
 	"time"
@@ -61,6 +60,7 @@ type callJSON struct {
 	ReasoningTokens   int64   `json:"reasoning_tokens"`
 	Price             *price3 `json:"price_nano_usd"`
 	CostNanoUSD       *int64  `json:"cost_nano_usd"`
+	CostUSD           *string `json:"cost_usd"`
 	FirstTokenMS      *int64  `json:"first_token_ms"`
 	DurationMS        int64   `json:"duration_ms"`
 }
@@ -72,22 +72,25 @@ type price3 struct {
 }
 
 // writeCalls streams the ledger: there is no telling how long it is.
-func (o *usageOptions) writeCalls(ctx context.Context, s storage.Store, q storage.UsageQuery, w io.Writer) error {
+func (o *usageOptions) writeCalls(ctx context.Context, s storage.Store, q storage.UsageQuery, env *environment) error {
 	var failed error
+	n := 0
 	rows := func(yield func(storage.UsageRow) bool) {
-		n := 0
 		for r, err := range allCalls(ctx, s, q) {
 			if err != nil {
 				failed = err
 				return
 			}
-			if n++; o.top > 0 && n > o.top || !yield(r) {
+			if n++; !yield(r) || n == o.top {
 				return
 			}
 		}
+		if n == 0 {
+			sayEmpty(o, q, env)
+		}
 	}
 	if o.format == "json" {
-		out := json.NewEncoder(w)
+		out := json.NewEncoder(env.stdout)
 		out.SetEscapeHTML(false)
 		for r := range rows {
 			if err := out.Encode(jsonCall(r)); err != nil {
@@ -96,7 +99,7 @@ func (o *usageOptions) writeCalls(ctx context.Context, s storage.Store, q storag
 		}
 		return failed
 	}
-	if err := writeCSV(w, callColumns, func(yield func([]string) bool) {
+	if err := writeCSV(env.stdout, callColumns, func(yield func([]string) bool) {
 		for r := range rows {
 			if !yield(callFields(r)) {
 				return
@@ -135,7 +138,8 @@ func jsonCall(r storage.UsageRow) callJSON {
 		DurationMS: r.Duration.Milliseconds(),
 	}
 	if r.Price != nil {
-		c.Price, c.CostNanoUSD = &price3{r.Price.Input, r.Price.CachedInput, r.Price.Output}, &r.CostNanoUSD
+		dollars := exactUSD(r.CostNanoUSD)
+		c.Price, c.CostNanoUSD, c.CostUSD = &price3{r.Price.Input, r.Price.CachedInput, r.Price.Output}, &r.CostNanoUSD, &dollars
 	}
 	if r.FirstToken > 0 {
 		ms := r.FirstToken.Milliseconds()

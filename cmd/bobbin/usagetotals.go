@@ -8,26 +8,28 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
 // writeTotals writes the totals that q tells apart.
-func (o *usageOptions) writeTotals(ctx context.Context, s storage.Store, q storage.UsageQuery, w io.Writer) error {
+func (o *usageOptions) writeTotals(ctx context.Context, s storage.Store, q storage.UsageQuery, env *environment) error {
 	totals, err := s.Usage(ctx, q)
 	if err != nil {
 		return err
 	}
-	sortTotals(totals, cmp.Or(o.sort, map[bool]string{true: "name", false: "cost"}[q.By&storage.ByDay > 0]))
+	sortTotals(totals, o.sort)
 	all := storage.Sum(totals)
 	left := 0
 	if o.top > 0 && len(totals) > o.top {
 		left, totals = len(totals)-o.top, totals[:o.top]
 	}
+	if len(totals) == 0 {
+		sayEmpty(o, q, env)
+	}
 	switch o.format {
 	case "csv":
-		return writeCSV(w, append(dimensionNames(q.By), totalColumns...), func(yield func([]string) bool) {
+		return writeCSV(env.stdout, append(dimensionNames(q.By), totalColumns...), func(yield func([]string) bool) {
 			for i := range totals {
 				if !yield(append(dimensionValues(q.By, &totals[i]), totalFields(&totals[i])...)) {
 					return
@@ -35,22 +37,43 @@ func (o *usageOptions) writeTotals(ctx context.Context, s storage.Store, q stora
 			}
 		})
 	case "json":
-		return writeJSON(w, jsonTotals(q, totals, &all))
+		return writeJSON(env.stdout, jsonTotals(q, totals, &all))
 	}
-	return writeTotalsTable(w, q, totals, &all, left)
+	if len(totals) == 0 {
+		return nil
+	}
+	text := totalsTable(q, totals, &all, left, o.sort, terminalWidth(env.stdout))
+	if _, err := io.WriteString(env.stdout, text); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	return nil
 }
 
+// sayEmpty tells a person that there is nothing. What programs read stays valid.
+func sayEmpty(o *usageOptions, q storage.UsageQuery, env *environment) {
+	w := env.stdout
+	if o.format != "table" {
+		w = env.stderr
+	}
+	fmt.Fprintf(w, "no calls %s\n", selectionText(q))
+}
+
+// sortTotals puts the highest first. What is unknown comes last.
 func sortTotals(totals []storage.UsageTotal, by string) {
-	key := map[string]func(storage.UsageTotal) int64{
-		"cost":   func(t storage.UsageTotal) int64 { return t.CostNanoUSD },
-		"tokens": func(t storage.UsageTotal) int64 { return t.Tokens() },
-		"calls":  func(t storage.UsageTotal) int64 { return t.Calls },
+	key := map[string]func(*storage.UsageTotal) int64{
+		"cost":   func(t *storage.UsageTotal) int64 { return t.CostNanoUSD },
+		"tokens": func(t *storage.UsageTotal) int64 { return t.Tokens() },
+		"calls":  func(t *storage.UsageTotal) int64 { return t.Calls },
+		"first-token": func(t *storage.UsageTotal) int64 {
+			d, _ := t.FirstToken.Quantile(0.5)
+			return int64(d)
+		},
 	}[by]
 	if key == nil {
 		return // they come in the order of their names
 	}
 	slices.SortStableFunc(totals, func(a, b storage.UsageTotal) int {
-		return cmp.Or(cmp.Compare(key(b), key(a)), cmp.Compare(b.Tokens(), a.Tokens()))
+		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(b.Tokens(), a.Tokens()))
 	})
 }
 
@@ -81,10 +104,18 @@ var totalColumns = []string{
 
 func totalFields(t *storage.UsageTotal) []string {
 	fields := make([]string, 0, len(totalColumns))
-	for _, n := range []int64{t.Answers(), t.Calls, t.Failures, t.Fallbacks, t.InputTokens, t.CachedInputTokens, t.OutputTokens, t.ReasoningTokens, t.CostNanoUSD} {
-		fields = append(fields, strconv.FormatInt(n, 10))
+	number := func(n int64) { fields = append(fields, strconv.FormatInt(n, 10)) }
+	for _, n := range []int64{t.Answers(), t.Calls, t.Failures, t.Fallbacks, t.InputTokens, t.CachedInputTokens, t.OutputTokens, t.ReasoningTokens} {
+		number(n)
 	}
-	fields = append(fields, exactUSD(t.CostNanoUSD), strconv.FormatInt(t.UnpricedCalls, 10), strconv.FormatInt(t.EstimatedCalls, 10))
+	if costKnown(t) {
+		number(t.CostNanoUSD)
+		fields = append(fields, exactUSD(t.CostNanoUSD))
+	} else {
+		fields = append(fields, "", "")
+	}
+	number(t.UnpricedCalls)
+	number(t.EstimatedCalls)
 	for _, h := range []*storage.Histogram{&t.FirstToken, &t.Duration} {
 		for _, q := range []float64{0.5, 0.95} {
 			text := ""
@@ -97,6 +128,9 @@ func totalFields(t *storage.UsageTotal) []string {
 	return fields
 }
 
+// costKnown reports whether a part of the cost is known at least.
+func costKnown(t *storage.UsageTotal) bool { return t.UnpricedCalls == 0 || t.CostNanoUSD > 0 }
+
 // exactUSD writes nano-USD without rounding.
 func exactUSD(nano int64) string {
 	sign := ""
@@ -106,119 +140,24 @@ func exactUSD(nano int64) string {
 	return fmt.Sprintf("%s%d.%09d", sign, nano/1e9, nano%1e9)
 }
 
-// writeTotalsTable is for people: rounded, with a line for the sum.
-func writeTotalsTable(w io.Writer, q storage.UsageQuery, totals []storage.UsageTotal, all *storage.UsageTotal, left int) error {
-	if len(totals) == 0 {
-		_, err := fmt.Fprintf(w, "no calls %s\n", spanText(q))
-		return err
+// selectionText says what q selects.
+func selectionText(q storage.UsageQuery) string {
+	var parts []string
+	for _, p := range []struct{ word, value string }{{"by ", q.UserID}, {"in ", q.ChannelID}, {"to ", q.Provider}, {"of the model ", q.Model}} {
+		if p.value != "" {
+			parts = append(parts, p.word+p.value)
+		}
 	}
-	names := dimensionNames(q.By)
-	cells := [][]string{append(names[:len(names):len(names)], "answers", "failed", "fallback", "in", "cached", "out", "cost", "first p50", "p95", "whole p50")}
-	row := func(values []string, t *storage.UsageTotal) {
-		cells = append(cells, append(values, thousands(t.Answers()), thousands(t.Failures), percentText(t.Fallbacks, t.Answers()),
-			compact(t.InputTokens), compact(t.CachedInputTokens), compact(t.OutputTokens), totalCost(t),
-			quantileText(&t.FirstToken, 0.5), quantileText(&t.FirstToken, 0.95), quantileText(&t.Duration, 0.5)))
-	}
-	for i := range totals {
-		row(dimensionValues(q.By, &totals[i]), &totals[i])
-	}
-	sum := make([]string, len(names))
-	sum[0] = "all"
-	row(sum, all)
-	text := alignTable(cells, len(names))
-	if left > 0 {
-		text += fmt.Sprintf("and %s more; \"all\" counts them\n", thousands(int64(left)))
-	}
-	if all.EstimatedCalls > 0 {
-		text += fmt.Sprintf("the tokens of %s are estimates\n", counted(all.EstimatedCalls, "call"))
-	}
-	_, err := fmt.Fprintf(w, "usage %s (UTC)\n\n%s", spanText(q), text)
-	return err
-}
-
-func spanText(q storage.UsageQuery) string {
+	span := "from " + q.From.String() + " to " + q.To.String()
 	switch {
 	case q.From == 0 && q.To == 0:
-		return "of all time"
+		span = "at any time"
 	case q.From == 0:
-		return "until " + q.To.String()
+		span = "until " + q.To.String()
 	case q.To == 0:
-		return "since " + q.From.String()
+		span = "since " + q.From.String()
 	case q.From == q.To:
-		return "on " + q.From.String()
+		span = "on " + q.From.String()
 	}
-	return "from " + q.From.String() + " to " + q.To.String()
-}
-
-// alignTable puts the first columns to the left and the numbers to the right.
-func alignTable(cells [][]string, left int) string {
-	width := make([]int, len(cells[0]))
-	for _, row := range cells {
-		for i, c := range row {
-			width[i] = max(width[i], len([]rune(c)))
-		}
-	}
-	var b strings.Builder
-	for _, row := range cells {
-		line := ""
-		for i, c := range row {
-			if i > 0 {
-				line += "  "
-			}
-			pad := strings.Repeat(" ", width[i]-len([]rune(c)))
-			if i < left {
-				line += c + pad
-			} else {
-				line += pad + c
-			}
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	return b.String()
-}
-
-// totalCost never shows an unknown price as nothing.
-func totalCost(t *storage.UsageTotal) string {
-	switch {
-	case t.UnpricedCalls > 0 && t.CostNanoUSD == 0:
-		return "unknown"
-	case t.UnpricedCalls > 0:
-		return shortUSD(t.CostNanoUSD) + " + unknown"
-	}
-	return shortUSD(t.CostNanoUSD)
-}
-
-func shortUSD(nano int64) string {
-	if nano != 0 && nano < 10_000_000 {
-		return fmt.Sprintf("$%.5f", float64(nano)/1e9)
-	}
-	return fmt.Sprintf("$%.2f", float64(nano)/1e9)
-}
-
-func percentText(part, whole int64) string {
-	if part == 0 || whole <= 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f%%", 100*float64(part)/float64(whole))
-}
-
-func quantileText(h *storage.Histogram, q float64) string {
-	d, ok := h.Quantile(q)
-	if !ok {
-		return "-"
-	}
-	return fmt.Sprintf("%.1fs", d.Round(100*time.Millisecond).Seconds())
-}
-
-// compact writes 12,345,678 as 12.3M.
-func compact(n int64) string {
-	switch {
-	case n >= 10_000_000_000:
-		return fmt.Sprintf("%.1fG", float64(n)/1e9)
-	case n >= 10_000_000:
-		return fmt.Sprintf("%.1fM", float64(n)/1e6)
-	case n >= 100_000:
-		return fmt.Sprintf("%.0fk", float64(n)/1e3)
-	}
-	return thousands(n)
+	return strings.Join(append(parts, span), " ")
 }

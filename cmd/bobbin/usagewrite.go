@@ -12,7 +12,7 @@ import (
 )
 
 // writeCSV writes a header and rows (RFC 4180). A field that a spreadsheet would
-// take for a formula gets an apostrophe: names come from outside.
+// take for a formula gets an apostrophe: names come from outside. Numbers stay.
 func writeCSV(w io.Writer, header []string, rows iter.Seq[[]string]) error {
 	out := csv.NewWriter(w)
 	if err := out.Write(header); err != nil {
@@ -20,7 +20,7 @@ func writeCSV(w io.Writer, header []string, rows iter.Seq[[]string]) error {
 	}
 	for row := range rows {
 		for i, field := range row {
-			if field != "" && strings.ContainsRune("=+@\t\r", rune(field[0])) || len(field) > 1 && field[0] == '-' && (field[1] < '0' || field[1] > '9') {
+			if isFormula(field) {
 				row[i] = "'" + field
 			}
 		}
@@ -33,6 +33,16 @@ func writeCSV(w io.Writer, header []string, rows iter.Seq[[]string]) error {
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
+}
+
+// isFormula tells what spreadsheets may calculate
+// (owasp.org/www-community/attacks/CSV_Injection).
+func isFormula(field string) bool {
+	if field == "" || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(field)[0]) {
+		return false
+	}
+	number := strings.TrimPrefix(field, "-")
+	return len(number) == len(field) || number == "" || strings.Trim(number, "0123456789.") != ""
 }
 
 func writeJSON(w io.Writer, value any) error {
@@ -62,17 +72,18 @@ type totalJSON struct {
 	Provider string `json:"provider,omitempty"`
 	Model    string `json:"model,omitempty"`
 
-	Answers           int64  `json:"answers"`
-	Calls             int64  `json:"calls"`
-	Failed            int64  `json:"failed"`
-	FallbackAnswers   int64  `json:"fallback_answers"`
-	InputTokens       int64  `json:"input_tokens"`
-	CachedInputTokens int64  `json:"cached_input_tokens"`
-	OutputTokens      int64  `json:"output_tokens"`
-	ReasoningTokens   int64  `json:"reasoning_tokens"`
-	CostNanoUSD       *int64 `json:"cost_nano_usd"`
-	UnpricedCalls     int64  `json:"unpriced_calls"`
-	EstimatedCalls    int64  `json:"estimated_calls"`
+	Answers           int64   `json:"answers"`
+	Calls             int64   `json:"calls"`
+	Failed            int64   `json:"failed"`
+	FallbackAnswers   int64   `json:"fallback_answers"`
+	InputTokens       int64   `json:"input_tokens"`
+	CachedInputTokens int64   `json:"cached_input_tokens"`
+	OutputTokens      int64   `json:"output_tokens"`
+	ReasoningTokens   int64   `json:"reasoning_tokens"`
+	CostNanoUSD       *int64  `json:"cost_nano_usd"`
+	CostUSD           *string `json:"cost_usd"`
+	UnpricedCalls     int64   `json:"unpriced_calls"`
+	EstimatedCalls    int64   `json:"estimated_calls"`
 
 	FirstToken *quantilesJSON `json:"first_token_ms"`
 	Duration   *quantilesJSON `json:"duration_ms"`
@@ -110,9 +121,9 @@ func jsonTotal(by storage.Dimension, t *storage.UsageTotal) totalJSON {
 	if by&storage.ByDay > 0 {
 		out.Day = t.Day.String()
 	}
-	if t.UnpricedCalls == 0 || t.CostNanoUSD > 0 {
-		cost := t.CostNanoUSD
-		out.CostNanoUSD = &cost
+	if costKnown(t) {
+		cost, dollars := t.CostNanoUSD, exactUSD(t.CostNanoUSD)
+		out.CostNanoUSD, out.CostUSD = &cost, &dollars
 	}
 	return out
 }

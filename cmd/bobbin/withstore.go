@@ -17,17 +17,18 @@ func withStore(ctx context.Context, env *environment, do func(context.Context, s
 	if err != nil {
 		return err
 	}
-	store, err := boltstore.Open(path, boltstore.Options{})
-	if errors.Is(err, storage.ErrInUse) {
-		res, askErr := askBot(ctx, path, http.MethodGet, "/stats")
-		if errors.Is(askErr, errNoBot) {
-			return fmt.Errorf("%w, and no bot answers on %s: stop what uses it", err, socketPath(path))
-		}
-		if askErr != nil {
-			return askErr
-		}
+	// The bot first: opening the file of one that runs takes two seconds to fail.
+	res, err := askBot(ctx, path, http.MethodGet, "/stats")
+	if err == nil {
 		res.Body.Close()
 		return do(ctx, remoteStore{path: path})
+	}
+	if !errors.Is(err, errNoBot) {
+		return err
+	}
+	store, err := boltstore.Open(path, boltstore.Options{})
+	if errors.Is(err, storage.ErrInUse) {
+		return fmt.Errorf("%w, and no bot answers on %s: stop what uses it", err, socketPath(path))
 	}
 	if err != nil {
 		return explainOpen(path, err)
