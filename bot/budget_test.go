@@ -65,7 +65,9 @@ func TestLift(t *testing.T) {
 		ts := w.post(ann, general, "", "@bobbin hello")
 		w.answered(general, ts, 1)
 		w.post(ann, general, ts, "@bobbin again")
-		w.wait("a refusal", func() bool { return len(w.replies(general, ts)) == 2 && hasButton(w.replies(general, ts)[1], "Try again") })
+		w.wait("a refusal", func() bool {
+			return len(w.replies(general, ts)) == 2 && hasButton(w.replies(general, ts)[1], "Try again")
+		})
 		time.Sleep(time.Second) // nobody is as fast as the bot
 		refused := w.replies(general, ts)[1]
 		if want := "Ask ben, who can lift it for today: `/bobbin lift @ann`."; !strings.Contains(refused.Markdown, want) {

@@ -1,7 +1,6 @@
 package bot_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +55,9 @@ func TestHome(t *testing.T) {
 			t.Error("an admin's Home shows what somebody asked")
 		}
 
-		w.clickHome(ann, "bobbin_home_forget", "C0GENERAL:"+ts)
+		if err := w.slack.ClickHome(ann, "bobbin_home_forget", "C0GENERAL:"+ts); err != nil {
+			t.Fatal(err)
+		}
 		time.Sleep(30 * time.Second)
 		if view := string(w.slack.Home(ann)); !strings.Contains(view, "None yet.") {
 			t.Errorf("after Forget the Home still lists conversations:\n%s", view)
@@ -92,20 +93,4 @@ func TestHomeAccess(t *testing.T) {
 			t.Errorf("Home of somebody who may not: %s", view)
 		}
 	})
-}
-
-// clickHome sends the click on a button of the Home tab, as Slack does: it has no
-// channel and no message.
-func (w *world) clickHome(user, actionID, value string) {
-	w.t.Helper()
-	payload, err := json.Marshal(map[string]any{
-		"type": "block_actions", "user": map[string]any{"id": user, "team_id": "T0SIM"},
-		"container": map[string]any{"type": "view", "view_id": "V0" + user},
-		"view":      map[string]any{"id": "V0" + user, "type": "home"},
-		"actions":   []any{map[string]any{"action_id": actionID, "value": value, "action_ts": "946684860.000100"}},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.slack.Envelope("interactive", payload)
 }

@@ -13,14 +13,9 @@ const (
 	maxUpdateText   = 4_000  // docs.slack.dev/reference/methods/chat.update
 	maxPostText     = 40_000 // longer text is cut: docs.slack.dev/reference/methods/chat.postMessage
 	maxMarkdown     = 12_000 // one markdown_text; all markdown blocks together
-	maxSection      = 3_000  // docs.slack.dev/reference/block-kit/blocks/section-block
 	maxBlocks       = 50
 	maxBlocksText   = 13_200 // not documented: github.com/slackapi/bolt-js/issues/2509
-	maxActions      = 25     // docs.slack.dev/reference/block-kit/blocks/actions-block
-	maxContext      = 5      // context_actions: docs.slack.dev/reference/block-kit/blocks/context-actions-block
-	maxButtonText   = 75
-	maxButtonValue  = 2_000
-	maxIDLength     = 255 // block_id and action_id
+	maxCharts       = 2      // not documented: github.com/vercel/chat/pull/696
 	maxMetadataSize = 16 << 10
 )
 
@@ -81,33 +76,8 @@ func readMetadata(text string) (json.RawMessage, reply) {
 	return json.RawMessage(text), nil
 }
 
-// block is the part of Block Kit that is looked at.
-type block struct {
-	Type      string      `json:"type"`
-	BlockID   string      `json:"block_id"`
-	Text      textOrPlain `json:"text"`
-	Fields    []textObj   `json:"fields"`
-	Elements  []element   `json:"elements"`
-	Accessory *element    `json:"accessory"`
-}
-
-type textObj struct {
-	Type string `json:"type"`
-	Text string `json:"text"`
-}
-
-// textOrPlain is a text object, or the plain string of a markdown block.
-type textOrPlain struct{ textObj }
-
-func (t *textOrPlain) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '"' {
-		return json.Unmarshal(data, &t.Text)
-	}
-	return json.Unmarshal(data, &t.textObj)
-}
-
-// readBlocks parses and checks an array of blocks, and gives those without a
-// block_id one, as Slack does.
+// readBlocks parses and checks the blocks of a message, and gives those without
+// a block_id one.
 func (w *Workspace) readBlocks(text string) ([]json.RawMessage, reply) {
 	list := []json.RawMessage{}
 	if err := json.Unmarshal([]byte(text), &list); err != nil {
@@ -116,30 +86,24 @@ func (w *Workspace) readBlocks(text string) ([]json.RawMessage, reply) {
 	if len(list) > maxBlocks {
 		return nil, fail("invalid_blocks", fmt.Sprintf("no more than %d items allowed [json-pointer:/blocks]", maxBlocks))
 	}
-	total, markdown, tables, textTables := 0, 0, 0, 0
-	seen := map[string]bool{}
-	for i, raw := range list {
-		var b block
-		if err := json.Unmarshal(raw, &b); err != nil {
-			return nil, fail("invalid_blocks_format", fmt.Sprintf("%v [json-pointer:/blocks/%d]", err, i))
-		}
-		if why := b.problem(); why != "" {
-			return nil, fail("invalid_blocks", fmt.Sprintf("%s [json-pointer:/blocks/%d]", why, i))
-		}
-		if b.BlockID != "" && seen[b.BlockID] {
-			return nil, fail("invalid_blocks", fmt.Sprintf("block_id %q is used twice [json-pointer:/blocks/%d]", b.BlockID, i))
-		}
-		seen[b.BlockID] = true
-		total += textLength(raw)
+	blocks, bad := w.checkBlocks(list, func(kind string) bool { return w.charts || kind != chartType })
+	switch {
+	case bad != nil && bad.malformed:
+		return nil, fail("invalid_blocks_format", bad.message("/blocks"))
+	case bad != nil:
+		return nil, fail("invalid_blocks", bad.message("/blocks"))
+	}
+	total, markdown, tables, textTables, charts := 0, 0, 0, 0, 0
+	for i, b := range blocks {
+		total += textLength(list[i])
 		switch b.Type {
 		case "markdown":
 			markdown += utf8.RuneCountInString(b.Text.Text)
 			textTables += markdownTables(b.Text.Text)
 		case "table":
 			tables++
-		}
-		if b.BlockID == "" && b.Type != "markdown" {
-			list[i] = withBlockID(raw, w.newID("b"))
+		case chartType:
+			charts++
 		}
 	}
 	switch {
@@ -147,79 +111,17 @@ func (w *Workspace) readBlocks(text string) ([]json.RawMessage, reply) {
 		return nil, fail("invalid_attachments", "only_one_table_allowed")
 	case w.opt.OneTable && tables+textTables > 1:
 		return nil, fail("invalid_blocks", "only_one_table_allowed [json-pointer:/blocks]")
+	case charts > maxCharts:
+		return nil, fail("invalid_blocks", fmt.Sprintf("no more than %d %s blocks allowed [json-pointer:/blocks]", maxCharts, chartType))
 	case markdown > maxMarkdown || total > maxBlocksText:
 		return nil, fail("msg_blocks_too_long")
 	}
 	return list, nil
 }
 
-// problem returns what is wrong with the block by itself, or "".
-func (b *block) problem() string {
-	limit := map[string]int{"actions": maxActions, "context_actions": maxContext}[b.Type]
-	switch {
-	case b.Type == "":
-		return "missing required field: type"
-	case len(b.BlockID) > maxIDLength:
-		return "block_id is too long"
-	case b.Type == "section" && b.Text.Text == "" && len(b.Fields) == 0:
-		return "must define either text or fields"
-	case b.Type == "section" && utf8.RuneCountInString(b.Text.Text) > maxSection:
-		return fmt.Sprintf("must be less than %d characters", maxSection+1)
-	case b.Type == "header" && utf8.RuneCountInString(b.Text.Text) > 150:
-		return "must be less than 151 characters"
-	case b.Type == "markdown" && b.Text.Text == "":
-		return "missing required field: text"
-	case limit > 0 && (len(b.Elements) == 0 || len(b.Elements) > limit):
-		return fmt.Sprintf("must have 1 to %d elements", limit)
-	}
-	elements := b.Elements
-	if b.Accessory != nil {
-		elements = append(elements[:len(elements):len(elements)], *b.Accessory)
-	}
-	for _, e := range elements {
-		if why := e.problem(); why != "" {
-			return why
-		}
-	}
-	return ""
-}
-
-// textLength counts the characters of all strings under a "text" key.
-func textLength(raw json.RawMessage) int {
-	var v any
-	_ = json.Unmarshal(raw, &v) // parsed once already
-	return countText(v, false)
-}
-
-func countText(v any, isText bool) int {
-	n := 0
-	switch v := v.(type) {
-	case string:
-		if isText {
-			n = utf8.RuneCountInString(v)
-		}
-	case []any:
-		for _, e := range v {
-			n += countText(e, false)
-		}
-	case map[string]any:
-		for k, e := range v {
-			n += countText(e, k == "text")
-		}
-	}
-	return n
-}
-
 func markdownBlock(text string) json.RawMessage {
 	data, _ := json.Marshal(textObj{Type: "markdown", Text: text}) // two strings: cannot fail
 	return data
-}
-
-// withBlockID puts a block_id in front of the other fields, which keep their
-// order.
-func withBlockID(raw json.RawMessage, id string) json.RawMessage {
-	rest := bytes.TrimPrefix(bytes.TrimSpace(raw), []byte("{"))
-	return fmt.Appendf(nil, `{"block_id":%q,%s`, id, rest)
 }
 
 // blocksMarkdown joins the texts of the markdown blocks.

@@ -19,6 +19,11 @@ func (w *Workspace) builtinControls() []*Control {
 			Set:  w.SetStreaming,
 		},
 		{
+			ID: "charts", Group: "Slack", Label: "Charts in messages", Kind: "toggle", On: w.charts,
+			Help: "Off: messages with a data_visualization block are refused with invalid_blocks, as where Slack has not rolled it out.",
+			Set:  w.SetCharts,
+		},
+		{
 			ID: "storm", Group: "Slack", Label: "429 storm", Kind: "toggle",
 			Help: "A third of the chat.* calls is refused with HTTP 429 and a Retry-After of 1 to 5 s.",
 			Set: fault("storm", Fault{

@@ -30,9 +30,12 @@
 //	chat.update             4,000 characters; text removes blocks; edited flag; metadata is kept; is_inactive,
 //	                        cant_update_message, message_not_found, streaming_state_conflict
 //	chat.delete, chat.postEphemeral, reactions.add, reactions.remove
-//	blocks                  50; section 3,000; markdown blocks 12,000 together; 13,200 over all (seen); header
-//	                        150; button text 75 and value 2,000; actions 25, context_actions 5; one table
-//	                        block, and one table of any kind with [Options].OneTable
+//	blocks                  50; section 3,000, ten fields of 2,000; markdown blocks 12,000 together; 13,200 over all
+//	                        (seen); header 150; button text 75, value 2,000 and url 3,000; confirm dialogs; select
+//	                        100 options, overflow 5; actions 25, context 10, context_actions 5; one table block,
+//	                        and one table of any kind with [Options].OneTable
+//	data_visualization      in messages, two of them (seen); every rule of its page; [Workspace.SetCharts] takes it
+//	                        away: "unsupported type", as before the roll-out
 //	chat.startStream        recipients required and checked outside direct messages; thread_ts required there;
 //	                        feature_disabled when switched off; no metadata, blocks or unfurl arguments
 //	chat.appendStream       mode lock; chunk shapes; 12,000 characters a call; 11,000 bytes in all (seen:
@@ -46,20 +49,23 @@
 //	                        ends with the bot's next message in the thread, or after two minutes
 //	files.getUploadURLExternal, the upload, files.completeUploadExternal
 //	                        length is checked; one channel by channel_id; see [Workspace.FileContent]
-//	views.publish           kept for [Workspace.Home]; only type, number of blocks and size are checked
-//	response_url            five uses in 30 minutes; ephemeral, in_channel, replace_original, delete_original
+//	views.publish           home views: 100 blocks, 250 KB, hash and hash_conflict; blocks are checked as in messages,
+//	                        and must be of those that blocks.json has for Home tabs; see [Workspace.Home]
+//	response_url            five uses in 30 minutes; ephemeral, in_channel, replace_original, delete_original;
+//	                        invalid_blocks is HTTP 400 and the bare word, as incoming webhooks answer
 //	Socket Mode             hello, WebSocket pings, up to ten connections and too_many_websockets, a random
 //	                        connection for each payload, disconnect frames, acknowledgements of 20 kB and
 //	                        more ignored (seen). apis/events-api/using-socket-mode
 //	redelivery              three seconds; then at once, after one minute and after five more, with new envelope
 //	                        ids and the same event id; also for events without a connection. apis/events-api
 //	events                  message, app_mention, message_changed, message_deleted, file_share, reactions,
-//	                        app_home_opened, the echo of the bot's own messages and edits; any other by
+//	                        app_home_opened of both tabs, the echo of the bot's own messages and edits; any other by
 //	                        [Workspace.Event]
 //	agent view              the Stop button and agent_session_stopped, with [Options].AgentView
 //	slash commands, block_actions
 //	                        three seconds, no redelivery, dispatch_failed; a message in the acknowledgement
-//	                        of a command is shown, that of a click is ignored, as Slack does
+//	                        of a command is shown, that of a click is ignored, as Slack does; a click in the
+//	                        App Home has the view and no message, channel or response_url
 //	Slack Connect           is_ext_shared_channel, user_team and source_team of strangers, is_stranger
 //
 // # What is not
@@ -68,6 +74,6 @@
 // dropped; block_mismatch and most rules of Block Kit; the content of files that people post; URLs that Slack
 // wraps in <> and rich_text blocks in what people type; unfurling, links and pings by link_names; the exact
 // order in which Slack checks arguments; a thread_ts that no message has, which is accepted (Slack's answer
-// is not documented); tombstones of deleted roots; modals, shortcuts, App Home clicks; agent sessions beyond
+// is not documented); tombstones of deleted roots; modals, shortcuts, inputs in the App Home; agent sessions beyond
 // the Stop button; app_rate_limited; the hourly limit of events; other apps and bots.
 package slacksim

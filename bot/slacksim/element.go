@@ -2,7 +2,21 @@ package slacksim
 
 import (
 	"encoding/json"
-	"unicode/utf8"
+	"fmt"
+)
+
+// Limits of an element, in characters or items.
+// docs.slack.dev/reference/block-kit/block-elements and /composition-objects
+const (
+	maxButtonText    = 75
+	maxButtonValue   = 2_000
+	maxURL           = 3_000
+	maxOptions       = 100
+	maxOverflow      = 5
+	maxOptionText    = 75
+	maxConfirmTitle  = 100
+	maxConfirmText   = 300
+	maxConfirmButton = 30
 )
 
 // element is an interactive element of a block, as far as it is looked at.
@@ -12,9 +26,24 @@ type element struct {
 	Text     *textObj      `json:"text"`
 	Value    string        `json:"value"`
 	URL      string        `json:"url"`
+	Confirm  *confirm      `json:"confirm"`
 	Positive *element      `json:"positive_button"`
 	Negative *element      `json:"negative_button"`
 	Options  []selectValue `json:"options"`
+	Groups   []optionGroup `json:"option_groups"`
+}
+
+// confirm asks before an action is taken.
+// docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object
+type confirm struct {
+	Title   textObj `json:"title"`
+	Text    textObj `json:"text"`
+	Confirm textObj `json:"confirm"`
+	Deny    textObj `json:"deny"`
+}
+
+type optionGroup struct {
+	Options []selectValue `json:"options"`
 }
 
 // UnmarshalJSON also takes elements that are not interactive, such as those of
@@ -39,21 +68,70 @@ type selectValue struct {
 	Value string  `json:"value"`
 }
 
-// problem returns what Slack refuses in the element, or "".
-func (e *element) problem() string {
+// choices are the options of a select, in groups or not.
+func (e *element) choices() []selectValue {
+	list := e.Options[:len(e.Options):len(e.Options)]
+	for _, g := range e.Groups {
+		list = append(list, g.Options...)
+	}
+	return list
+}
+
+// problem returns what Slack refuses in the element and a JSON pointer to it,
+// or "".
+func (e *element) problem() (why, at string) {
+	limit := map[string]int{"static_select": maxOptions, "overflow": maxOverflow}[e.Type]
+	options := e.choices()
 	switch {
 	case len(e.ActionID) > maxIDLength:
-		return "action_id is too long"
-	case e.Text != nil && e.Type == "button" && utf8.RuneCountInString(e.Text.Text) > maxButtonText:
-		return "button text is too long"
-	case len(e.Value) > maxButtonValue:
-		return "value is too long"
+		return tooLong(maxIDLength), "/action_id"
 	case e.Type == "button" && (e.Text == nil || e.Text.Text == ""):
-		return "missing required field: text"
+		return "missing required field: text", ""
+	case e.Type == "button" && e.Text.length() > maxButtonText:
+		return tooLong(maxButtonText), "/text/text"
+	case len(e.Value) > maxButtonValue:
+		return tooLong(maxButtonValue), "/value"
+	case len(e.URL) > maxURL:
+		return tooLong(maxURL), "/url"
 	case e.Type == "feedback_buttons" && (e.Positive == nil || e.Negative == nil):
-		return "missing required field: positive_button, negative_button"
+		return "missing required field: positive_button, negative_button", ""
+	case limit > 0 && (len(options) == 0 || len(options) > limit && len(e.Groups) == 0):
+		return fmt.Sprintf("must have 1 to %d options", limit), "/options"
 	}
-	return ""
+	for i, o := range options {
+		switch n := o.Text.length(); {
+		case n == 0:
+			return "missing required field: text", fmt.Sprintf("/options/%d", i)
+		case n > maxOptionText:
+			return tooLong(maxOptionText), fmt.Sprintf("/options/%d/text/text", i)
+		}
+	}
+	if e.Confirm != nil {
+		why, inside := e.Confirm.problem()
+		return why, "/confirm" + inside
+	}
+	return "", ""
+}
+
+func (c *confirm) problem() (why, at string) {
+	for _, part := range []struct {
+		name  string
+		text  textObj
+		limit int
+	}{
+		{"title", c.Title, maxConfirmTitle},
+		{"text", c.Text, maxConfirmText},
+		{"confirm", c.Confirm, maxConfirmButton},
+		{"deny", c.Deny, maxConfirmButton},
+	} {
+		switch n := part.text.length(); {
+		case n == 0:
+			return "missing required field: " + part.name, ""
+		case n > part.limit:
+			return tooLong(part.limit), "/" + part.name + "/text"
+		}
+	}
+	return "", ""
 }
 
 // action is one entry of a block_actions payload.
@@ -104,7 +182,7 @@ func (e *element) press(value string) (action, bool) {
 			}
 		}
 	case "static_select", "overflow", "radio_buttons":
-		for _, o := range e.Options {
+		for _, o := range e.choices() {
 			if value == "" || value == o.Value {
 				return action{Type: e.Type, SelectedOption: &o}, true
 			}

@@ -7,7 +7,7 @@ import (
 )
 
 // Options describes a workspace. The zero value is a small team with three
-// channels, all limits on, and streaming on.
+// channels, all limits on, and streaming and charts on.
 type Options struct {
 	// BotToken and AppToken are the only tokens accepted. Empty means
 	// "xoxb-sim" and "xapp-sim".
@@ -46,6 +46,10 @@ type Options struct {
 	// NoStreaming starts the workspace without chat.startStream, see
 	// [Workspace.SetStreaming].
 	NoStreaming bool
+
+	// NoCharts starts the workspace without data_visualization blocks, see
+	// [Workspace.SetCharts].
+	NoCharts bool
 
 	// AgentView gives the app the agent experience as far as it is modelled: a
 	// Stop button on streaming messages, see [Workspace.StopStreaming].

@@ -56,7 +56,12 @@ func (w *Workspace) serveResponseURL(rw http.ResponseWriter, r *http.Request, id
 			return fail("used_url")
 		}
 		h.uses++
-		return w.respond(h, q)
+		out := w.respond(h, q)
+		if out.code() == "invalid_blocks" {
+			// As incoming webhooks answer. docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+			out["plain"], out["http_status"] = out.code(), http.StatusBadRequest
+		}
+		return out
 	})
 }
 

@@ -3,6 +3,7 @@ package slacksim
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -90,6 +91,12 @@ func (w *Workspace) act(r *http.Request, path string, q simRequest) (answer any,
 		}
 	case "click":
 		err = w.click(r.Context(), q.User, q.Channel, q.TS, q.ActionID, q.Value)
+	case "click-home":
+		err = w.clickHome(r.Context(), q.User, q.ActionID, q.Value)
+	case "open-home":
+		err = w.OpenHome(q.User)
+	case "open-messages":
+		err = w.OpenMessages(q.User)
 	case "react":
 		err = w.React(q.User, q.Channel, q.TS, q.Emoji)
 	case "unreact":
@@ -139,6 +146,7 @@ type pageState struct {
 	Messages   map[string][]Message `json:"messages"`
 	Ephemerals []Message            `json:"ephemerals"`
 	Statuses   []statusChange       `json:"statuses"`
+	Homes      map[string]*homeView `json:"homes"` // by user
 	Controls   []Control            `json:"controls"`
 	Sockets    int                  `json:"sockets"`
 	Streaming  bool                 `json:"streaming"`
@@ -157,7 +165,7 @@ func (w *Workspace) state() pageState {
 	defer w.mu.Unlock()
 	s := pageState{
 		Team: map[string]string{"id": w.opt.TeamID, "name": w.opt.TeamName}, Bot: w.opt.Bot, Command: w.opt.Command,
-		People: w.opt.People, Messages: map[string][]Message{}, Ephemerals: []Message{}, Statuses: []statusChange{},
+		People: w.opt.People, Messages: map[string][]Message{}, Ephemerals: []Message{}, Statuses: []statusChange{}, Homes: maps.Clone(w.homes),
 		Controls: w.controlList(), Sockets: len(w.sockets), Streaming: w.streaming, AgentView: w.opt.AgentView, Seq: w.feed.seq,
 	}
 	for _, id := range w.chanID {

@@ -68,6 +68,9 @@ func (w *Workspace) call(rw http.ResponseWriter, q *request, do func() reply) {
 			status, retryAfter = http.StatusTooManyRequests, wait
 			out = fail("ratelimited")
 		}
+		if other, ok := out["http_status"].(int); ok {
+			status = other
+		}
 	}
 	if retryAfter > 0 {
 		retryAfter = time.Duration(wholeSeconds(retryAfter)) * time.Second
@@ -87,6 +90,7 @@ func (w *Workspace) call(rw http.ResponseWriter, q *request, do func() reply) {
 	}
 	if text, ok := out["plain"].(string); ok {
 		rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		rw.WriteHeader(status)
 		_, _ = io.WriteString(rw, text)
 		return
 	}

@@ -2,7 +2,6 @@ package slacksim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -43,7 +42,7 @@ type Workspace struct {
 	ephByTS    map[tsKey]*message
 	statuses   map[tsKey]*status
 	hooks      map[string]*hook
-	homes      map[string]json.RawMessage
+	homes      map[string]*homeView
 	uploads    map[string]*upload // by the end of their URL, until they are completed
 	files      map[string]*upload // by file id, once completed
 
@@ -56,6 +55,7 @@ type Workspace struct {
 	noTwins   bool
 	shuffle   bool
 	streaming bool
+	charts    bool
 
 	faults     []*activeFault
 	faultsMade uint64
@@ -92,7 +92,7 @@ func New(o Options) *Workspace {
 		ephByTS:   map[tsKey]*message{},
 		statuses:  map[tsKey]*status{},
 		hooks:     map[string]*hook{},
-		homes:     map[string]json.RawMessage{},
+		homes:     map[string]*homeView{},
 		uploads:   map[string]*upload{},
 		files:     map[string]*upload{},
 		tickets:   map[string]time.Time{},
@@ -100,6 +100,7 @@ func New(o Options) *Workspace {
 		readers:   map[*http.ResponseController]struct{}{},
 		pending:   map[string]*pending{},
 		streaming: !o.NoStreaming,
+		charts:    !o.NoCharts,
 		meters:    map[string]meter{},
 		buckets:   map[string]*bucket{},
 		switches:  map[string]func(){},

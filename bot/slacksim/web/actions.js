@@ -1,7 +1,7 @@
 // What a person does: post, edit, delete, react, press a button. Every failure becomes a notice.
 
 import { api } from './api.js';
-import { confirmDelete, pickEmoji } from './dialogs.js';
+import { confirmAction, confirmDelete, pickEmoji } from './dialogs.js';
 import { encode } from './encode.js';
 import { toast } from './toast.js';
 
@@ -62,16 +62,30 @@ export class Actions {
     ui.setPending(m, 'stop-streaming', '', false);
   }
 
-  /** press presses a button of a message. A press that is still under way is not repeated. */
+  /**
+   * press presses a button of a message or of the Home. A press that is still under way is not repeated. It
+   * reports whether the app has taken it.
+   */
   async press(m, actionId, value, isChoice) {
     const { ui } = this.#app;
-    if (ui.pending(m, actionId, value)) return;
+    if (ui.pending(m, actionId, value)) return false;
     const before = ui.chosen(m, actionId);
     ui.setPending(m, actionId, value, true);
     if (isChoice) ui.choose(m, actionId, value);
-    const done = await this.#try('The button did nothing', api.click(this.#me, m.channel, m.ts, actionId, value));
+    const click = m.isHome
+      ? api.clickHome(this.#me, actionId, value)
+      : api.click(this.#me, m.channel, m.ts, actionId, value);
+    const done = await this.#try('The button did nothing', click);
     if (isChoice && !done) ui.choose(m, actionId, before);
     ui.setPending(m, actionId, value, false);
+    return done;
+  }
+
+  /** choose takes an option of a select, or puts the select back. */
+  async choose(m, select) {
+    const { choose, initial, confirm } = select.dataset;
+    const wanted = !confirm || (await confirmAction(JSON.parse(confirm), this.#app.store));
+    if (!wanted || !(await this.press(m, choose, select.value, false))) select.value = initial;
   }
 
   async #try(what, promise) {
@@ -85,22 +99,34 @@ export class Actions {
   }
 }
 
-/** serve makes the buttons of a message list work. place is "channel" or "thread". */
+/** serve makes the buttons of a message list or of the Home work. place is "channel", "thread" or "home". */
 export function serve(app, box, place) {
+  const around = (element) => {
+    if (place === 'home') return app.home.place;
+    const row = element.closest('.message');
+    const channel = row?.dataset.channel ?? app.nav.channelId;
+    const ts = row?.dataset.ts ?? '';
+    return app.store.message(channel, ts) ?? { channel, ts };
+  };
   box.addEventListener('click', (event) => {
     const button = event.target.closest('[data-action]');
     if (!button || button.getAttribute('aria-disabled') === 'true') return;
-    const row = button.closest('.message');
-    const channel = row?.dataset.channel ?? app.nav.channelId;
-    const ts = row?.dataset.ts ?? '';
-    const m = app.store.message(channel, ts) ?? { channel, ts };
-    act(app, place, m, button);
+    button.closest('details')?.removeAttribute('open');
+    const asks = button.dataset.confirm;
+    if (asks) event.preventDefault(); // of a link
+    act(app, place, around(button), button, asks ? JSON.parse(asks) : null);
+  });
+  box.addEventListener('change', (event) => {
+    const select = event.target.closest('[data-choose]');
+    if (select) app.actions.choose(around(select), select);
   });
 }
 
-function act(app, place, m, button) {
+async function act(app, place, m, button, confirm) {
   const { actions, nav, store, ui } = app;
-  const data = button.dataset;
+  const data = { ...button.dataset }; // the button may be drawn anew while the reader is asked
+  if (confirm && !(await confirmAction(confirm, store))) return;
+  if (confirm && button.href) open(button.href, '_blank', 'noopener,noreferrer');
   switch (data.action) {
     case 'open-thread':
     case 'reply-in-thread':

@@ -50,7 +50,7 @@ export class Announcer {
     const { store } = this.#app;
     const ui = { pending: () => false, chosen: () => undefined };
     const text = renderContent(m, { store, ui, message: m })
-      .map((n) => n.textContent)
+      .map((n) => n.querySelector('[role=img]')?.getAttribute('aria-label') ?? n.textContent)
       .join(' ')
       .trim();
     return text.length > LONGEST ? text.slice(0, LONGEST) + '… and more' : text;

@@ -6,6 +6,7 @@ import { Answers } from './answers.js';
 import { setUpDialogs } from './dialogs.js';
 import { Drawer } from './drawer.js';
 import { Feed } from './feed.js';
+import { Home } from './home.js';
 import { setUpKeys } from './keys.js';
 import { Nav } from './nav.js';
 import { Sidebar } from './sidebar.js';
@@ -28,6 +29,7 @@ class App {
   sidebar = new Sidebar(this);
   timeline = new Timeline(this);
   thread = new Thread(this);
+  home = new Home(this);
   drawer = new Drawer(this);
   switcher = new Switcher(this);
   announcer = new Announcer(this);
@@ -53,6 +55,7 @@ class App {
     this.sidebar.draw();
     this.timeline.draw();
     this.thread.draw();
+    this.home.draw();
     this.drawer.draw();
   }
 
@@ -79,6 +82,7 @@ class App {
     if (kind === 'call') return this.drawer.draw();
     if (kind === 'state') {
       this.unread.begin();
+      this.home.restart();
       this.nav.settle();
       document.body.classList.add('ready');
     }
@@ -90,6 +94,7 @@ class App {
   #moved(before) {
     const { nav } = this;
     document.body.classList.toggle('at-sidebar', nav.atSidebar);
+    this.home.visit();
     if (before.channelId !== nav.channelId || before.me !== nav.me) this.ui.stopEdit();
     this.draw();
   }

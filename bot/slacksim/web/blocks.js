@@ -1,8 +1,12 @@
 // Block Kit: the blocks that Bobbin uses, drawn as Slack draws them. Buttons carry data-action, the list they stand in acts.
 
+import { chart } from './charts.js';
 import { h, icon } from './dom.js';
+import { element, unknown } from './elements.js';
 import { markdown } from './markdown.js';
-import { inline, link, mrkdwn, unescape } from './mrkdwn.js';
+import { inline } from './mrkdwn.js';
+import { richCell, richText, richWords } from './richtext.js';
+import { plain, textObject } from './text.js';
 
 const RENDER = {
   markdown: (b, ctx) => h('div', { class: 'md' }, markdown(b.text, ctx.store)),
@@ -23,7 +27,8 @@ const RENDER = {
       (b.elements ?? []).map((e) => element(e, ctx)),
     ),
   table,
-  rich_text: (b) => h('p', { class: 'plain' }, richText(b)),
+  rich_text: (b, ctx) => richText(b, ctx.store),
+  data_visualization: chart,
   plan: (b) => h('p', { class: 'plan' }, b.title ?? ''),
   task_card: task,
   image: (b) =>
@@ -39,6 +44,7 @@ export const CONTENT = new Set([
   'image',
   'rich_text',
   'context',
+  'data_visualization',
   'plan',
   'task_card',
 ]);
@@ -49,29 +55,15 @@ export function renderBlock(block, ctx) {
   return draw ? draw(block, ctx) : unknown(block?.type);
 }
 
-function unknown(type) {
-  return h('p', { class: 'block-unknown' }, `This page does not draw “${type ?? 'untyped'}” blocks.`);
-}
-
-/** plain returns the characters of a text object. */
-function plain(text) {
-  return typeof text === 'string' ? text : unescape(text?.text ?? '');
-}
-
-function textObject(text, ctx) {
-  if (!text) return [];
-  return text.type === 'mrkdwn' ? mrkdwn(text.text, ctx.store) : [h('p', { class: 'plain' }, plain(text))];
-}
-
 function section(b, ctx) {
   const fields = b.fields?.length
     ? h(
         'div',
         { class: 'block-fields' },
-        b.fields.map((f) => h('div', {}, textObject(f, ctx))),
+        b.fields.map((f) => h('div', {}, textObject(f, ctx.store))),
       )
     : null;
-  const body = h('div', { class: 'block-section-text' }, textObject(b.text, ctx), fields);
+  const body = h('div', { class: 'block-section-text' }, textObject(b.text, ctx.store), fields);
   return h('div', { class: 'block-section' }, body, b.accessory ? element(b.accessory, ctx) : null);
 }
 
@@ -86,8 +78,8 @@ function context(b, ctx) {
   );
 }
 
-function table(b) {
-  const [head, ...rows] = (b.rows ?? []).map((row) => row.map(richText));
+function table(b, ctx) {
+  const [head, ...rows] = (b.rows ?? []).map((row) => row.map((cell) => richCell(cell, ctx.store)));
   if (!head) return h('p', { class: 'block-unknown' }, 'An empty table.');
   return h(
     'div',
@@ -119,15 +111,9 @@ function table(b) {
   );
 }
 
-// Of rich text only the characters are shown. A table's cell is raw_text or rich_text.
-function richText(node) {
-  if (typeof node?.text === 'string') return node.text;
-  return (node?.elements ?? []).map(richText).join('');
-}
-
 // A step of a streamed answer. docs.slack.dev/reference/block-kit/blocks/task-card-block
 function task(b) {
-  const text = [b.details, b.output].map(richText).filter(Boolean).join('\n');
+  const text = [b.details, b.output].map(richWords).filter(Boolean).join('\n');
   const state =
     { pending: 'waiting', in_progress: 'running', complete: 'done', error: 'failed' }[b.status] ?? 'waiting';
   return h(
@@ -135,78 +121,5 @@ function task(b) {
     { class: `task-card task-${state}` },
     h('span', { class: 'task-mark', title: state }, h('span', { class: 'visually-hidden' }, state + ': ')),
     h('div', {}, h('p', { class: 'task-title' }, b.title ?? ''), text ? h('p', { class: 'task-text' }, text) : null),
-  );
-}
-
-function element(e, ctx) {
-  switch (e?.type) {
-    case 'button':
-      return button(e, ctx);
-    case 'feedback_buttons':
-      return h(
-        'span',
-        { class: 'feedback', role: 'group', 'aria-label': 'Rate this answer' },
-        feedback(e, e.positive_button, 'up', ctx),
-        feedback(e, e.negative_button, 'down', ctx),
-      );
-    case 'icon_button': {
-      const label = e.accessibility_label || plain(e.text) || e.icon;
-      return press(
-        e.action_id,
-        e.value,
-        ctx,
-        { class: 'icon-button', 'aria-label': label, title: label },
-        icon(e.icon === 'trash' ? 'trash' : 'dot'),
-      );
-    }
-    case 'image':
-      return h('span', { class: 'block-image' }, icon('file'), e.alt_text ?? '');
-    default:
-      return unknown(e?.type);
-  }
-}
-
-function button(e, ctx) {
-  const label = plain(e.text);
-  const style = e.style === 'primary' || e.style === 'danger' ? ` button-${e.style}` : '';
-  if (e.url) {
-    const a = link(e.url, label, icon('out'));
-    a.classList.add('button');
-    if (style) a.classList.add(style.trim());
-    return a;
-  }
-  return press(e.action_id, e.value, ctx, { class: 'button' + style, 'aria-label': e.accessibility_label }, label);
-}
-
-function feedback(e, choice, side, ctx) {
-  if (!choice) return null;
-  const chosen = ctx.ui.chosen(ctx.message, e.action_id) === (choice.value ?? '');
-  const label = choice.accessibility_label || plain(choice.text);
-  const attrs = {
-    class: 'icon-button' + (chosen ? ' chosen' : ''),
-    'aria-pressed': chosen ? 'true' : 'false',
-    'aria-label': label,
-    title: plain(choice.text) || label,
-    'data-testid': `feedback-${side}`,
-    'data-choice': true,
-  };
-  return press(e.action_id, choice.value, ctx, attrs, icon(`thumb-${side}`));
-}
-
-// A pending button stays focusable: aria-disabled, not disabled.
-function press(actionId, value, ctx, attrs, ...label) {
-  const pending = ctx.ui.pending(ctx.message, actionId, value ?? '');
-  return h(
-    'button',
-    {
-      type: 'button',
-      'data-action': 'press',
-      'data-action-id': actionId,
-      'data-value': value ?? '',
-      'aria-disabled': pending ? 'true' : null,
-      'aria-busy': pending ? 'true' : null,
-      ...attrs,
-    },
-    label,
   );
 }

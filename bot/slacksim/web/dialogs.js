@@ -1,8 +1,9 @@
-// The small windows: delete a message, choose a reaction, the list of keys.
+// The small windows: delete a message, confirm an action, choose a reaction, the list of keys.
 
 import { h } from './dom.js';
 import { emoji, QUICK } from './emoji.js';
 import { renderContent } from './content.js';
+import { plain, textObject } from './text.js';
 
 const COLUMNS = 5; // of the reaction picker, dialog.css
 
@@ -11,10 +12,26 @@ export function confirmDelete(m, store) {
   const dialog = document.getElementById('confirm-delete');
   const ui = { pending: () => false, chosen: () => undefined };
   dialog.querySelector('.quote').replaceChildren(...renderContent(m, { store, ui, message: m }));
+  return ask(dialog, 'delete');
+}
+
+/** confirmAction asks what the app wants asked: a confirm object of Block Kit. */
+export function confirmAction(confirm, store) {
+  const dialog = document.getElementById('confirm-action');
+  const [deny, yes] = dialog.querySelectorAll('button');
+  dialog.querySelector('h2').textContent = plain(confirm.title);
+  dialog.querySelector('.confirm-text').replaceChildren(...textObject(confirm.text, store));
+  deny.textContent = plain(confirm.deny);
+  yes.textContent = plain(confirm.confirm);
+  yes.className = `button ${confirm.style === 'danger' ? 'button-danger' : 'button-primary'}`;
+  return ask(dialog, 'confirm');
+}
+
+function ask(dialog, yes) {
   dialog.returnValue = '';
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'delete'), { once: true });
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === yes), { once: true });
   });
 }
 
@@ -66,9 +83,23 @@ export function setUpDialogs() {
   for (const dialog of document.querySelectorAll('dialog')) {
     dialog.addEventListener('click', (event) => event.target === dialog && outside(dialog, event) && dialog.close());
   }
+  document.addEventListener('click', (event) => closeMenus(event.target));
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && closeMenus(null)) event.stopPropagation();
+  });
   for (const button of document.querySelectorAll('[data-opens]')) {
     button.addEventListener('click', () => document.getElementById(button.dataset.opens).showModal());
   }
+}
+
+// closeMenus closes the overflow menus that do not contain the element. It reports whether one was open.
+function closeMenus(target) {
+  const open = [...document.querySelectorAll('.overflow[open]')].filter((m) => !m.contains(target));
+  for (const menu of open) {
+    if (menu.contains(document.activeElement)) menu.querySelector('summary').focus();
+    menu.open = false;
+  }
+  return open.length > 0;
 }
 
 // The backdrop belongs to the dialog too.

@@ -25,15 +25,17 @@ function append(el, children) {
   }
 }
 
+/** svg builds an element of a drawing, as h does. */
+export function svg(tag, props, ...children) {
+  const el = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(props ?? {})) el.setAttribute(name, String(value));
+  append(el, children);
+  return el;
+}
+
 /** icon shows a symbol of the sprite in index.html. Decorative: the button around it has the label. */
 export function icon(name, className = 'icon') {
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('class', className);
-  svg.setAttribute('aria-hidden', 'true');
-  const use = document.createElementNS(SVG, 'use');
-  use.setAttribute('href', '#i-' + name);
-  svg.append(use);
-  return svg;
+  return svg('svg', { class: className, 'aria-hidden': 'true' }, svg('use', { href: '#i-' + name }));
 }
 
 /**

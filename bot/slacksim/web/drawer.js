@@ -6,6 +6,7 @@ import { toast } from './toast.js';
 import { Traffic } from './traffic.js';
 
 const OPEN = 'bobbin-sim-drawer';
+const FEATURES = new Set(['streaming', 'charts']); // switches that are no faults while they are on
 
 /** Drawer shows the controls of the simulator and the traffic. */
 export class Drawer {
@@ -56,7 +57,7 @@ export class Drawer {
 
   #draw() {
     const { store } = this.#app;
-    const faults = store.controls.filter((c) => c.kind === 'toggle' && c.on && c.id !== 'streaming').length;
+    const faults = store.controls.filter((c) => c.kind === 'toggle' && c.on && !FEATURES.has(c.id)).length;
     this.#toggle.classList.toggle('active-faults', faults > 0);
     if (!this.open) return;
     const n = store.sockets;

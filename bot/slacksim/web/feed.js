@@ -1,6 +1,6 @@
 // The live connection: one snapshot, then events; a new snapshot whenever the stream drops.
 
-const KINDS = ['message', 'delete', 'ephemeral', 'status', 'controls', 'sockets', 'call'];
+const KINDS = ['message', 'delete', 'ephemeral', 'status', 'controls', 'sockets', 'home', 'call'];
 const RETRY_MS = [250, 500, 1000, 2000, 3000];
 
 /**

@@ -39,6 +39,7 @@ function nextPane(app, by) {
   const panes = [
     { el: document.getElementById('sidebar'), focus: () => app.sidebar.focus() },
     { el: document.getElementById('timeline'), focus: () => app.timeline.focusMessages() },
+    { el: document.getElementById('home'), focus: () => app.home.focus() },
     { el: document.getElementById('channel-foot'), focus: () => app.timeline.focus() },
     { el: document.getElementById('thread-list'), focus: () => app.thread.focusMessages() },
     { el: document.getElementById('thread-foot'), focus: () => app.thread.focus() },

@@ -1,4 +1,4 @@
-// Where the reader is: who speaks, which channel and thread are open. The address bar holds it, so that
+// Where the reader is: who speaks, which channel and thread are open, which tab of the app. The address bar holds it, so that
 // the browser's back button and links work.
 
 const SPEAKER = 'bobbin-sim-speak-as';
@@ -8,6 +8,7 @@ export class Nav {
   me = '';
   channelId = '';
   threadTS = '';
+  tab = 'messages'; // or "home", in the direct message
   atSidebar = false; // only phones show the sidebar alone
   #store;
   #listeners = new Set();
@@ -17,7 +18,7 @@ export class Nav {
     addEventListener('popstate', () => this.#read());
   }
 
-  /** subscribe calls fn(before) after each change; before has the old me, channelId, threadTS and atSidebar. */
+  /** subscribe calls fn(before) after each change; before has the old me, channelId, threadTS, tab and atSidebar. */
   subscribe(fn) {
     this.#listeners.add(fn);
   }
@@ -44,11 +45,11 @@ export class Nav {
     return this.dm ? [...channels, this.dm] : channels;
   }
 
-  /** go opens a channel, and a thread of it if threadTS is given. */
-  go(channelId, threadTS = '', { sidebar = false, replace = false } = {}) {
-    const hash = this.#hash(channelId, threadTS, sidebar);
+  /** go opens a channel, and a thread of it if threadTS is given. tab counts in the direct message only. */
+  go(channelId, threadTS = '', { sidebar = false, replace = false, tab = 'messages' } = {}) {
+    const hash = this.#hash(channelId, tab === 'home' ? tab : threadTS, sidebar);
     if (hash !== location.hash) history[replace ? 'replaceState' : 'pushState'](null, '', hash);
-    this.#set({ channelId, threadTS, atSidebar: sidebar });
+    this.#set({ channelId, threadTS, tab, atSidebar: sidebar });
   }
 
   /** speakAs changes the person. In a direct message it moves to that of the new person. */
@@ -79,23 +80,25 @@ export class Nav {
     this.speakAs(people.at((at + by + people.length) % people.length)?.id);
   }
 
-  #hash(channelId, threadTS, sidebar) {
+  #hash(channelId, inside, sidebar) {
     if (sidebar) return '#/';
     const c = this.#store.channel(channelId);
-    return '#/' + (c?.im ? '@bobbin' : (c?.name ?? '')) + (threadTS ? '/' + threadTS : '');
+    return '#/' + (c?.im ? '@bobbin' : (c?.name ?? '')) + (inside ? '/' + inside : '');
   }
 
   #read() {
     if (!this.#store.ready) return;
-    const [, name = '', threadTS = ''] = decodeURIComponent(location.hash).split('/');
+    const [, name = '', inside = ''] = decodeURIComponent(location.hash).split('/');
     const found = name.startsWith('@') ? this.dm : this.#store.channels.find((c) => !c.im && c.name === name);
     const channel = found ?? this.channel ?? this.places[0];
-    const known = threadTS && this.#store.message(channel?.id, threadTS);
-    this.#set({ channelId: channel?.id ?? '', threadTS: known ? threadTS : '', atSidebar: location.hash === '#/' });
+    const threadTS = this.#store.message(channel?.id, inside) ? inside : '';
+    const tab = channel?.im && inside === 'home' ? 'home' : 'messages';
+    this.#set({ channelId: channel?.id ?? '', threadTS, tab, atSidebar: location.hash === '#/' });
   }
 
   #snapshot() {
-    return { me: this.me, channelId: this.channelId, threadTS: this.threadTS, atSidebar: this.atSidebar };
+    const { me, channelId, threadTS, tab, atSidebar } = this;
+    return { me, channelId, threadTS, tab, atSidebar };
   }
 
   #set(place) {

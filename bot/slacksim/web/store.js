@@ -22,6 +22,7 @@ export class Store {
   #messages = new Map(); // channel -> Map(ts -> message)
   #ephemerals = new Map(); // channel -> Map(ts -> message)
   #statuses = new Map(); // channel -> Map(thread_ts -> status)
+  #homes = new Map(); // user -> the view of the app's Home
   #indexes = new Map(); // channel -> index, dropped when a message changes
   #listeners = new Set();
 
@@ -50,6 +51,7 @@ export class Store {
     this.#messages = new Map();
     this.#ephemerals = new Map();
     this.#statuses = new Map();
+    this.#homes = new Map(Object.entries(state.homes ?? {}));
     this.#indexes = new Map();
     for (const [channel, list] of Object.entries(state.messages ?? {})) {
       for (const m of list ?? []) if (!m.deleted) put(this.#messages, m.channel || channel, m.ts, m);
@@ -82,6 +84,9 @@ export class Store {
       case 'status':
         if (data.status) put(this.#statuses, data.channel, data.thread_ts, data.status);
         else this.#statuses.get(data.channel)?.delete(data.thread_ts);
+        break;
+      case 'home':
+        this.#homes.set(data.user, data.view);
         break;
       case 'controls':
         this.controls = data.controls ?? [];
@@ -179,6 +184,11 @@ export class Store {
 
   status(channel, threadTS) {
     return this.#statuses.get(channel)?.get(threadTS || '') ?? '';
+  }
+
+  /** home returns the view that the app has published for a person, or undefined. */
+  home(userId) {
+    return this.#homes.get(userId);
   }
 
   /** takesPart tells whether a person wrote in a thread or is named in it. */
