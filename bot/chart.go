@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -129,23 +130,23 @@ func (s series) chart() *slack.DataVisualizationBlock {
 		slack.NewDataVisualizationAxisConfig(s.labels...), list...))
 }
 
+// barWidth keeps a line within a phone.
+const barWidth = 14
+
 // bars is the chart as text.
 func (s series) bars() string {
 	if len(s.labels) < 2 {
 		return ""
 	}
 	most := slices.Max(s.sums)
-	cells := [][]string{{s.title(), "", ""}}
+	var cells [][]string
 	for i, v := range s.sums {
 		value := thousands(v)
 		if s.money {
 			value = usd(v)
 		}
-		drawn := ""
-		if v > 0 {
-			drawn = bar(float64(v), float64(most), 20)
-		}
-		cells = append(cells, []string{s.labels[i], fmt.Sprintf("%-20s", drawn), value})
+		drawn := strings.ReplaceAll(bar(float64(v), float64(most), barWidth), "░", " ")
+		cells = append(cells, []string{s.labels[i], drawn, value})
 	}
-	return table(cells)
+	return s.title() + "\n" + table(cells)
 }

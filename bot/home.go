@@ -115,8 +115,8 @@ type home struct {
 
 // homeWorkspace is what admins see beside.
 type homeWorkspace struct {
-	totals   []storage.UsageTotal // this month's, by day, provider and model
-	users    []storage.UsageTotal // the dearest
+	totals   []storage.UsageTotal // by day, provider and model
+	users    []storage.UsageTotal // the dearest of homeTopDays
 	channels []storage.UsageTotal
 	spends   []storage.Spend
 	bad      []storage.Verdict
@@ -127,6 +127,7 @@ const (
 	homeDays          = 14 // that the chart shows
 	homeConversations = 8
 	homeTop           = 5
+	homeTopDays       = 30 // that people and channels are ranked by
 	homeVerdicts      = 5
 )
 
@@ -136,7 +137,7 @@ const verdictAge = 30 * 24 * time.Hour
 func (b *Bot) readHome(ctx context.Context, userID string, now time.Time) (home, error) {
 	h := home{now: now, userID: userID}
 	today := storage.DayOf(now)
-	month, monthEnd := storage.PerMonth.Days(now)
+	month, _ := storage.PerMonth.Days(now)
 	q := storage.UsageQuery{From: min(month, today-homeDays+1), To: today, UserID: userID, By: storage.ByDay | storage.ByProvider | storage.ByModel}
 	var err error
 	if h.totals, err = b.o.Store.Usage(ctx, q); err != nil {
@@ -158,7 +159,7 @@ func (b *Bot) readHome(ctx context.Context, userID string, now time.Time) (home,
 		return h, err
 	}
 	for by, to := range map[storage.Dimension]*[]storage.UsageTotal{storage.ByUser: &w.users, storage.ByChannel: &w.channels} {
-		if *to, err = b.o.Store.Usage(ctx, storage.UsageQuery{From: month, To: monthEnd, By: by}); err != nil {
+		if *to, err = b.o.Store.Usage(ctx, storage.UsageQuery{From: today - homeTopDays + 1, To: today, By: by}); err != nil {
 			return h, err
 		}
 		*to = dearest(*to, homeTop)

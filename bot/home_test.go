@@ -46,7 +46,7 @@ func TestHome(t *testing.T) {
 			t.Errorf("ann sees the workspace, or an answer: %s", view)
 		}
 		admin := w.home(ben)
-		for _, want := range []string{"Workspace", "Dearest people in January", ":thumbsdown: by", "gateway/step-2-chat"} {
+		for _, want := range []string{"Workspace", "Dearest people of the last 30 days", ":thumbsdown: by", "gateway/step-2-chat"} {
 			if !strings.Contains(admin, want) {
 				t.Errorf("an admin's Home does not show %q:\n%s", want, admin)
 			}

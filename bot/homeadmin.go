@@ -24,14 +24,13 @@ func (b *Bot) homeWorkspace(ctx context.Context, h home) []slack.Block {
 	if len(w.spends) > 0 {
 		blocks = append(blocks, paragraphs(budgetLines(w.spends, h.now))...)
 	}
-	month := h.now.UTC().Format("January")
 	for _, list := range []struct {
 		title  string
 		totals []storage.UsageTotal
 		name   func(storage.UsageTotal) string
 	}{
-		{"Dearest people in " + month, w.users, func(t storage.UsageTotal) string { return mention("@", t.UserID) }},
-		{"Dearest channels in " + month, w.channels, func(t storage.UsageTotal) string { return mention("#", t.ChannelID) }},
+		{"Dearest people of the last 30 days", w.users, func(t storage.UsageTotal) string { return mention("@", t.UserID) }},
+		{"Dearest channels of the last 30 days", w.channels, func(t storage.UsageTotal) string { return mention("#", t.ChannelID) }},
 	} {
 		if len(list.totals) == 0 {
 			continue

@@ -79,10 +79,11 @@ func figureLine(name string, t storage.UsageTotal) string {
 	return line
 }
 
-// periods are today's figures and the month's.
+// periods are today's figures, the week's and the month's.
 func periods(totals []storage.UsageTotal, now time.Time) string {
 	month, _ := storage.PerMonth.Days(now)
 	return figureLine("Today", storage.Sum(since(totals, storage.DayOf(now)))) + "\n" +
+		figureLine("Last 7 days", storage.Sum(since(totals, storage.DayOf(now)-6))) + "\n" +
 		figureLine(now.UTC().Format("January"), storage.Sum(since(totals, month)))
 }
 

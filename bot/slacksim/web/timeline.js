@@ -1,7 +1,7 @@
 // The centre: the open channel with its header and composer.
 
 import { Composer } from './composer.js';
-import { frame, h, icon } from './dom.js';
+import { frame, h, icon, morph } from './dom.js';
 import { emptyRow } from './empty.js';
 import { List } from './list.js';
 import { messageRows, statusRow, withEphemerals } from './rows.js';
@@ -80,7 +80,9 @@ export class Timeline {
     const title = channel.im ? store.bot.name : channel.name;
     const symbol = channel.im ? icon('bobbin', 'mark') : icon(channel.private ? 'lock' : 'hash');
     const note = channel.im ? 'No mention needed here' : notes.join(', ');
-    this.#header.replaceChildren(
+    const next = h(
+      'header',
+      { id: 'channel-header', class: 'pane-header' },
       h(
         'button',
         {
@@ -94,5 +96,6 @@ export class Timeline {
       h('h2', {}, symbol, title, channel.im ? h('span', { class: 'badge' }, 'APP') : null),
       h('p', { class: 'header-note' }, note),
     );
+    morph(this.#header, next); // the button stays under a click
   }
 }
