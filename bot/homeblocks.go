@@ -191,5 +191,5 @@ func (b *Bot) homeModel() []slack.Block {
 		prompt = short + "…"
 	}
 	return append([]slack.Block{header("My model and prompt")},
-		append(paragraphs(text+" Every conversation begins with:\n"+fenced(prompt)), note("Both are set by whoever runs me."))...)
+		append(paragraphs(text+" Every conversation begins with:\n>"+strings.ReplaceAll(escape(prompt), "\n", "\n>")), note("Both are set by whoever runs me."))...)
 }
