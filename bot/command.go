@@ -54,43 +54,49 @@ func (b *Bot) runReport(ctx context.Context, who actor, c command) report {
 func (c command) me() bool { return len(c.args) == 1 && c.args[0] == "me" }
 
 // handleCommand answers a slash command. The answer is seen by its author only.
-func (b *Bot) handleCommand(ctx context.Context, cmd slashCommand) any {
+func (b *Bot) handleCommand(ctx context.Context, cmd slashCommand) answerAtOnce {
 	who := actor{UserID: cmd.UserID, ChannelID: cmd.ChannelID, Direct: strings.HasPrefix(cmd.ChannelID, "D"),
 		External: cmd.TeamID != "" && cmd.TeamID != b.self.TeamID}
 	var text string
+	var then func(context.Context)
 	if no := b.o.Access.authorize(who); no != allowed {
 		text = string(no)
 	} else if words := strings.Fields(strings.ToLower(cmd.Text)); len(words) == 0 {
 		text = b.helpText()
 	} else {
-		text = b.runSlashCommand(ctx, aside{who: who, url: cmd.ResponseURL}, command{words[0], words[1:]})
+		text, then = b.runSlashCommand(ctx, aside{who: who, url: cmd.ResponseURL}, command{words[0], words[1:]})
 	}
-	if text == "" {
-		return nil // it comes to the command's response_url
+	var payload any // nothing, if all comes to the command's response_url
+	if text != "" {
+		payload = map[string]any{"response_type": "ephemeral", "text": text}
 	}
-	return map[string]any{"response_type": "ephemeral", "text": text}
+	return answerAtOnce{payload, then}
 }
 
-// runSlashCommand begins what takes a while, or has the answer: Slack gives up on
+// answerAtOnce is what an acknowledgement says, and what is to be done after it:
+// begun before, the end could overtake the beginning.
+type answerAtOnce struct {
+	payload any
+	then    func(context.Context)
+}
+
+// runSlashCommand has the answer, or returns what takes a while: Slack gives up on
 // a command after three seconds.
-func (b *Bot) runSlashCommand(ctx context.Context, a aside, c command) string {
+func (b *Bot) runSlashCommand(ctx context.Context, a aside, c command) (text string, then func(context.Context)) {
 	switch {
 	case c.name == "forget" && c.me():
-		b.spawn <- func(ctx context.Context) { b.offerForget(ctx, a) }
-		return "I am looking up what I remember of you…"
+		return "I am looking up what I remember of you…", func(ctx context.Context) { b.offerForget(ctx, a) }
 	case c.name == "export":
-		b.spawn <- func(ctx context.Context) { b.export(ctx, a) }
-		return "I am putting together what I have of you, and will send it to you as a file…"
+		return "I am putting together what I have of you, and will send it to you as a file…", func(ctx context.Context) { b.export(ctx, a) }
 	case c.reports():
 		r := b.runReport(ctx, a.who, c)
 		if r.blocks() == nil {
-			return r.plain()
+			return r.plain(), nil
 		}
 		// In the acknowledgement a refusal of its chart would go unseen.
-		b.spawn <- func(ctx context.Context) { b.tellReport(ctx, a, r) }
-		return ""
+		return "", func(ctx context.Context) { b.tellReport(ctx, a, r) }
 	}
-	return b.runCommand(ctx, a.who, c)
+	return b.runCommand(ctx, a.who, c), nil
 }
 
 // commandInThread carries out a command that was given by mentioning us.

@@ -19,32 +19,32 @@ import (
 //
 // Redeliveries are not told apart by retry_attempt: what was sent while no
 // socket was open arrives first as a "retry". The dedupe keys decide.
-func (b *Bot) handle(ctx context.Context, env envelope) (ack any, err error) {
+func (b *Bot) handle(ctx context.Context, env envelope) (ack answerAtOnce, err error) {
 	switch env.Type {
 	case "events_api":
 		cb, err := decodeCallback(env.Payload)
 		if err != nil {
 			b.log.Warn("event not understood", "err", err)
-			return nil, nil // it will not be clearer the second time
+			return answerAtOnce{}, nil // it will not be clearer the second time
 		}
-		return nil, b.handleEvent(ctx, cb)
+		return answerAtOnce{}, b.handleEvent(ctx, cb)
 	case "slash_commands":
 		var cmd slashCommand
 		if err := json.Unmarshal(env.Payload, &cmd); err != nil {
 			b.log.Warn("command not understood", "err", err)
-			return nil, nil
+			return answerAtOnce{}, nil
 		}
 		return b.handleCommand(ctx, cmd), nil
 	case "interactive":
 		var in interaction
 		if err := json.Unmarshal(env.Payload, &in); err != nil {
 			b.log.Warn("interaction not understood", "err", err)
-			return nil, nil
+			return answerAtOnce{}, nil
 		}
-		return nil, b.handleInteraction(ctx, in)
+		return answerAtOnce{}, b.handleInteraction(ctx, in)
 	}
 	b.log.Info("envelope of an unknown type", "type", env.Type)
-	return nil, nil
+	return answerAtOnce{}, nil
 }
 
 // handleEvent takes in what has happened in Slack.

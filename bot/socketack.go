@@ -49,13 +49,16 @@ func (s *socket) take(ctx context.Context, env envelope) {
 	s.blocked.Store(false)
 	s.takes.Go(func() {
 		// What has begun is stored, also when the bot is told to stop meanwhile.
-		payload, err := b.handle(context.WithoutCancel(ctx), env)
+		answer, err := b.handle(context.WithoutCancel(ctx), env)
 		<-b.sockets.intake
 		if err != nil {
 			b.log.Error("envelope not taken in, Slack will send it again", "type", env.Type, "err", err)
 			return
 		}
-		err = s.acknowledge(ctx, env.ID, payload)
+		err = s.acknowledge(ctx, env.ID, answer.payload)
+		if answer.then != nil {
+			b.spawn <- answer.then
+		}
 		b.sockets.change(s.number, func(st *SocketState) {
 			if err != nil {
 				st.AcksFailed++
