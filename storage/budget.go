@@ -90,7 +90,7 @@ type Spend struct {
 // overspend by one reservation at most.
 func (s *Spend) Reserve(r *Reservation) bool {
 	fits := func(limit, spent, reserved, want int64) bool {
-		return limit == 0 || spent+reserved+want <= limit || reserved == 0 && spent < limit
+		return limit == 0 || spent < limit && (reserved == 0 || spent+reserved+want <= limit)
 	}
 	if !s.Lifted && !(fits(s.Tokens, s.SpentTokens, s.ReservedTokens, r.tokens()) &&
 		fits(s.NanoUSD, s.SpentNanoUSD, s.ReservedNanoUSD, r.NanoUSD)) {

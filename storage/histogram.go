@@ -6,8 +6,9 @@ import (
 )
 
 // Histogram counts durations in classes that grow by the square root of two,
-// from 10 ms to 11 minutes, so that a quantile is off by a fifth at most. The
-// zero value is empty. Histograms add up, which medians do not.
+// from 10 ms to 11 minutes: a quantile between them is off by that factor at most,
+// and if a class is filled evenly by much less. The zero value is empty.
+// Histograms add up, which medians do not.
 type Histogram [histogramClasses]int64
 
 const (

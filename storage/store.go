@@ -152,8 +152,9 @@ type Store interface {
 	// Verdicts returns feedback of one value, +1 or -1, on turns received since,
 	// the latest first, at most limit.
 	Verdicts(ctx context.Context, value int, since time.Time, limit int) ([]Verdict, error)
-	// Conversations returns those in which a user has been given an answer, the
-	// youngest thread first, at most limit.
+	// Conversations returns those in which a user has an answer, be it together
+	// with others or that it is answered anew, the youngest thread first, at most
+	// limit.
 	Conversations(ctx context.Context, userID string, limit int) ([]Conversation, error)
 
 	// RecordUsage appends rows of calls that ended without a Finish.
@@ -163,9 +164,10 @@ type Store interface {
 	// of users or channels over months about a record each and month.
 	Usage(ctx context.Context, q UsageQuery) ([]UsageTotal, error)
 	// Calls returns a page of the ledger's rows that q selects, in the order of
-	// their time: after is "" or the last call's next, and a next of "" means that
-	// there is no more. By is ignored. A page has at most limit rows, and may be
-	// empty though more follows.
+	// their time, and within a second in that of recording. after is "" or the
+	// last call's next, and a next of "" means that there is no more. By is
+	// ignored. A page has at most limit rows, 0 means 100, and may be empty though
+	// more follows.
 	Calls(ctx context.Context, q UsageQuery, after string, limit int) (rows []UsageRow, next string, err error)
 
 	// Reserve notes what a turn may cost, in the place of its earlier

@@ -70,8 +70,8 @@ func (s *Store) accept(c *change, a *acceptance) (fresh bool, err error) {
 	for user := range a.turn.Feedback { // a copy of a turn that was answered elsewhere
 		c.judge(&a.turn, user, 0)
 	}
-	if len(a.turn.Calls) > 0 {
-		c.answered(a.turn.UserID, a.thread)
+	if hasAnswer(&a.turn) {
+		c.list(&a.turn, a.thread)
 	}
 	c.putThread(t)
 	s.take(c, a.claim)

@@ -50,6 +50,9 @@ func (s *Store) advance(c *change, l storage.Lease, ch storage.Change) (storage.
 	if ch.Attempt != 0 {
 		turn.Attempt = ch.Attempt
 	}
+	if hasAnswer(&turn) {
+		c.list(&turn, th.key)
+	}
 	c.putTurn(th, &turn)
 	c.putThread(th)
 	return turn, nil
@@ -136,6 +139,7 @@ func (s *Store) join(c *change, l storage.Lease, into string, from []string, at 
 		texts = append(texts, joined.Text)
 		joined.State, joined.JoinedInto, joined.UpdatedAt = storage.StateDone, into, at
 		c.putTurn(th, &joined)
+		c.list(&joined, th.key)
 	}
 	turn.Text = strings.Join(append(texts, turn.Text), "\n")
 	turn.UpdatedAt = at

@@ -3,7 +3,9 @@ package boltstore
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -122,8 +124,20 @@ func fillLarge(b *testing.B, path string, turns int64) {
 		}
 		totals[key].Add(row)
 	})
-	for key, total := range totals {
-		put(bucketUsage, []byte(key), encodeUsageTotal(total))
+	var made batch
+	roll := newRolling(made.cube)
+	for _, key := range slices.Sorted(maps.Keys(totals)) {
+		made.put(bucketUsage, []byte(key), encodeUsageTotal(totals[key]))
+		roll.add(totals[key])
+	}
+	roll.end()
+	each(0, func(t *storage.Turn, thread []byte, _ []storage.DedupeKey, _ int64) {
+		for _, e := range entries(thread, t) {
+			made.put(e.bucket, e.key, newEncoder(0))
+		}
+	})
+	if err := made.flush(out.put); err != nil {
+		b.Fatal(err)
 	}
 	each(max(0, turns-10_000), func(t *storage.Turn, _ []byte, keys []storage.DedupeKey, n int64) {
 		e := newEncoder(64)

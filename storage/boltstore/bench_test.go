@@ -177,6 +177,36 @@ func BenchmarkFinish(b *testing.B) {
 	})
 }
 
+// BenchmarkRecordUsage stores a call's row with what it adds to totals and cubes,
+// beside BenchmarkAccept.
+func BenchmarkRecordUsage(b *testing.B) {
+	for _, callers := range []int{1, 64} {
+		b.Run(fmt.Sprint(callers), func(b *testing.B) {
+			s := openBench(b)
+			b.ReportAllocs()
+			var n atomic.Int64
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for range callers {
+				wg.Go(func() {
+					for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
+						t, _ := slackTurn(i)
+						row := storage.UsageRow{
+							TurnID: t.ID, UserID: t.UserID, ChannelID: t.Key.ChannelID, Provider: "p", Model: "m", At: t.ReceivedAt,
+							InputTokens: 900, OutputTokens: 40, Outcome: storage.OutcomeOK, FirstToken: time.Duration(1+i%7) * time.Second, Duration: time.Duration(5+i%11) * time.Second,
+						}
+						if err := s.RecordUsage(b.Context(), []storage.UsageRow{row}); err != nil {
+							b.Errorf("RecordUsage: %v", err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
 // BenchmarkHistory reads a thread of 100 messages, as each prompt does.
 func BenchmarkHistory(b *testing.B) {
 	s := openBench(b)

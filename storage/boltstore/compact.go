@@ -53,10 +53,11 @@ func Compact(ctx context.Context, from, to string, progress func(done, total int
 }
 
 func copyRecords(ctx context.Context, from view, out *builder, meter *meter) error {
-	for b := range bucketCount {
-		if !from.has(b) {
-			continue
-		}
+	buckets, err := from.buckets()
+	if err != nil {
+		return err
+	}
+	for b := range buckets {
 		c := from.cursor(b)
 		for k, record := c.First(); k != nil; k, record = c.Next() {
 			if _, err := unseal(b, k, record); err != nil {

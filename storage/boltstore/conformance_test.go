@@ -16,6 +16,7 @@ func TestConformance(t *testing.T) {
 			closeTest(t, s)
 			s = openTest(t, path)
 			verify(t, s)
+			verifyLists(t, s)
 		})
 		return storagetest.Harness{
 			Store: s,

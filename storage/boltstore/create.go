@@ -12,7 +12,7 @@ import (
 )
 
 // schema is the version of the file's layout. A file with a larger one is
-// refused, one with a smaller one is taken over by the first write.
+// refused, one with a smaller one is taken over when it is opened.
 //
 //	1  the first
 //	2  turns say how they were answered, at the end of their record

@@ -1,7 +1,7 @@
 package boltstore
 
 import (
-	"bytes"
+	"cmp"
 	"math"
 	"time"
 
@@ -17,7 +17,7 @@ import (
 type cube struct {
 	number byte              // 0 is bucketUsage, whose keys have none
 	lead   storage.Dimension // user or channel; 0 if none
-	months bool              // the period is a calendar month, not a day
+	months int64             // how many calendar months the period has; 0: it is a day
 	dims   storage.Dimension // lead and period left out
 }
 
@@ -28,11 +28,12 @@ var (
 	cubeDays          = &cube{number: 1, dims: storage.ByProvider | storage.ByModel}
 	cubeUserDays      = &cube{number: 2, lead: storage.ByUser, dims: storage.ByChannel | storage.ByProvider | storage.ByModel}
 	cubeChannelDays   = &cube{number: 3, lead: storage.ByChannel, dims: storage.ByProvider | storage.ByModel}
-	cubeUserMonths    = &cube{number: 4, months: true, dims: storage.ByUser | storage.ByProvider | storage.ByModel}
-	cubeChannelMonths = &cube{number: 5, months: true, dims: storage.ByChannel | storage.ByProvider | storage.ByModel}
-	cubeMembers       = &cube{number: 6, lead: storage.ByChannel, months: true, dims: storage.ByUser | storage.ByProvider | storage.ByModel}
+	cubeUserMonths    = &cube{number: 4, months: 1, dims: storage.ByUser | storage.ByProvider | storage.ByModel}
+	cubeChannelMonths = &cube{number: 5, months: 1, dims: storage.ByChannel | storage.ByProvider | storage.ByModel}
+	cubeMembers       = &cube{number: 6, lead: storage.ByChannel, months: 1, dims: storage.ByUser | storage.ByProvider | storage.ByModel}
+	cubeUserQuarters  = &cube{number: 7, months: 3, dims: storage.ByUser | storage.ByProvider | storage.ByModel}
 
-	cubes = [...]*cube{cubeDays, cubeUserDays, cubeChannelDays, cubeUserMonths, cubeChannelMonths, cubeMembers}
+	cubes = [...]*cube{cubeDays, cubeUserDays, cubeChannelDays, cubeUserMonths, cubeChannelMonths, cubeMembers, cubeUserQuarters}
 )
 
 func (q *cube) bucket() bucket {
@@ -42,25 +43,23 @@ func (q *cube) bucket() bucket {
 	return bucketCube
 }
 
-// all is every dimension that the cube tells apart, the period aside.
-func (q *cube) all() storage.Dimension { return q.lead | q.dims }
-
-// period is the number of the day or month.
+// period is the number of the day, or of the months.
 func (q *cube) period(d storage.Day) int64 {
-	if q.months {
-		return monthOf(d)
+	if q.months == 0 {
+		return int64(d)
 	}
-	return int64(d)
-}
-
-// monthOf counts calendar months.
-func monthOf(d storage.Day) int64 {
 	y, m, _ := d.Time().Date()
-	return int64(y)*12 + int64(m) - 1
+	month := int64(y)*12 + int64(m) - 1
+	period := month / q.months
+	if month%q.months < 0 {
+		period--
+	}
+	return period
 }
 
-func firstOfMonth(month int64) storage.Day {
-	return storage.DayOf(time.Date(int(month/12), time.Month(month%12+1), 1, 0, 0, 0, 0, time.UTC))
+// begin is the first day of a period of months.
+func (q *cube) begin(period int64) int64 {
+	return int64(storage.DayOf(time.Date(0, time.Month(period*q.months+1), 1, 0, 0, 0, 0, time.UTC)))
 }
 
 // prefix is what the keys begin with: of a lead, if the cube has one.
@@ -104,11 +103,11 @@ type cubeKey struct {
 }
 
 // parse takes a key apart; false if it is none of the cube's.
-func (q *cube) parse(key []byte) (k cubeKey, ok bool) {
+func (q *cube) parse(key []byte, k *cubeKey) bool {
 	r := keyReader{decoder{b: key}}
 	if q.number > 0 {
 		if len(r.b) == 0 || r.b[0] != q.number {
-			return k, false
+			return false
 		}
 		r.b = r.b[1:]
 	}
@@ -123,84 +122,96 @@ func (q *cube) parse(key []byte) (k cubeKey, ok bool) {
 			k.parts[i] = r.bytes()
 		}
 	}
-	return k, r.end() == nil
+	return r.end() == nil
 }
 
-// segment is a part of a cube that a query reads: periods from first to last.
+// segment is a part of a cube that a query reads: the periods from first to
+// before end.
 type segment struct {
 	*cube
-	first, last int64
+	first, end int64
+	sign       int64 // -1 takes it away again
 }
 
-// plan picks the cubes that answer a query with the fewest records. Without days
-// told apart, whole months are read from a cube of months and the days at both
-// ends from one of days.
+// plan picks the cubes that answer a query with the fewest records.
 func plan(q storage.UsageQuery) []segment {
-	by := q.By
-	if by == 0 {
-		by = storage.ByAll
-	}
+	by := cmp.Or(q.By, storage.ByAll)
 	need := by &^ storage.ByDay
-	for d, set := range map[storage.Dimension]bool{
-		storage.ByUser: q.UserID != "", storage.ByChannel: q.ChannelID != "",
-		storage.ByProvider: q.Provider != "", storage.ByModel: q.Model != "",
-	} {
-		if set {
-			need |= d
+	for i, want := range [...]string{q.UserID, q.ChannelID, q.Provider, q.Model} {
+		if want != "" {
+			need |= keyed[i]
 		}
 	}
-	serves := func(c *cube) bool { return need&^c.all() == 0 }
-	first, last := int64(q.From), int64(q.To)
-	if q.From == 0 {
-		first = math.MinInt32
-	}
-	if q.To == 0 {
-		last = math.MaxInt32
-	}
-	switch {
-	case q.UserID != "":
-		return []segment{{cubeUserDays, first, last}}
-	case q.ChannelID != "" && serves(cubeChannelDays):
-		return []segment{{cubeChannelDays, first, last}}
-	case q.ChannelID == "" && serves(cubeDays):
-		return []segment{{cubeDays, first, last}}
-	}
-	months := cubeTotals
-	switch {
-	case by&storage.ByDay > 0:
-	case q.ChannelID != "":
-		months = cubeMembers
-	case serves(cubeUserMonths):
-		months = cubeUserMonths
-	case serves(cubeChannelMonths):
-		months = cubeChannelMonths
-	}
-	if months == cubeTotals {
-		return []segment{{cubeTotals, first, last}}
-	}
-	from, to := int64(math.MinInt32), int64(math.MaxInt32) // whole months
+	serves := func(c *cube) bool { return need&^(c.lead|c.dims) == 0 }
+	first, end := int64(math.MinInt32), int64(math.MaxInt32)
 	if q.From != 0 {
-		if from = monthOf(q.From); firstOfMonth(from) < q.From {
-			from++
-		}
+		first = int64(q.From)
 	}
 	if q.To != 0 {
-		if to = monthOf(q.To); firstOfMonth(to+1) > q.To+1 {
-			to--
-		}
+		end = int64(q.To) + 1
 	}
-	if from > to {
-		return []segment{{cubeTotals, first, last}}
+	if first >= end {
+		return nil
 	}
-	list := []segment{{months, from, to}}
-	if q.From != 0 && int64(firstOfMonth(from)) > first {
-		list = append(list, segment{cubeTotals, first, int64(firstOfMonth(from)) - 1})
+	levels := []*cube{cubeTotals}
+	switch {
+	case q.UserID != "":
+		levels = []*cube{cubeUserDays}
+	case q.ChannelID != "" && serves(cubeChannelDays):
+		levels = []*cube{cubeChannelDays}
+	case q.ChannelID == "" && serves(cubeDays):
+		levels = []*cube{cubeDays}
+	case by&storage.ByDay > 0:
+	case q.ChannelID != "":
+		levels = []*cube{cubeMembers, cubeTotals}
+	case serves(cubeUserMonths):
+		levels = []*cube{cubeUserQuarters, cubeUserMonths, cubeTotals}
+	case serves(cubeChannelMonths):
+		levels = []*cube{cubeChannelMonths, cubeTotals}
 	}
-	if q.To != 0 && int64(firstOfMonth(to+1)) <= last {
-		list = append(list, segment{cubeTotals, int64(firstOfMonth(to + 1)), last})
-	}
-	return list
+	return cover(levels, first, end, 1)
 }
 
-// compareKeys orders bytes; nil is the end.
-func before(k, end []byte) bool { return end == nil || bytes.Compare(k, end) < 0 }
+// cover reads days from cubes, the coarsest first. Where the periods of one do not
+// end with the days, a finer one adds what they lack or takes away what they have
+// too much, whichever is less.
+func cover(levels []*cube, first, end, sign int64) (list []segment) {
+	q, finer := levels[0], levels[1:]
+	if q.months == 0 {
+		return []segment{{q, first, end, sign}}
+	}
+	from, to := int64(math.MinInt32), int64(math.MaxInt32)
+	days := int64(0)
+	if first > math.MinInt32 {
+		var begin int64
+		if from, begin = q.nearest(first); begin < first {
+			list = append(list, cover(finer, begin, first, -sign)...)
+		} else if begin > first {
+			list = append(list, cover(finer, first, begin, sign)...)
+		}
+		days += max(begin-first, first-begin)
+	}
+	if end < math.MaxInt32 {
+		var begin int64
+		if to, begin = q.nearest(end); begin < end {
+			list = append(list, cover(finer, begin, end, sign)...)
+		} else if begin > end {
+			list = append(list, cover(finer, end, begin, -sign)...)
+		}
+		days += max(begin-end, end-begin)
+	}
+	if end-first <= days {
+		return cover(finer, first, end, sign)
+	}
+	return append([]segment{{q, from, to, sign}}, list...)
+}
+
+// nearest is the period that begins nearest to a day, and when that is.
+func (q *cube) nearest(day int64) (period, begin int64) {
+	period = q.period(storage.Day(day))
+	begin = q.begin(period)
+	if next := q.begin(period + 1); next-day < day-begin {
+		return period + 1, next
+	}
+	return period, begin
+}

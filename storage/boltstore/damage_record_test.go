@@ -35,6 +35,10 @@ func TestDamagedRecord(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		if err := errors.Join(s.SetFeedback(ctx, turn.ID, "U1", 1, benchStart), s.Reserve(ctx, storage.Reservation{TurnID: turn.ID, At: benchStart}, nil),
+			s.Lift(ctx, storage.Lift{Scope: storage.ScopeUser, ID: turn.UserID, Day: storage.DayOf(benchStart)})); err != nil {
+			t.Fatal(err)
+		}
 	}
 	closeTest(t, s)
 	image, err := os.ReadFile(path)
@@ -74,6 +78,24 @@ func TestDamagedRecord(t *testing.T) {
 		{"total, for purge", bucketUsage, nil, purge},
 		{"ledger", bucketLedger, nil, purge},
 		{"claim", bucketClaim, nil, purge},
+		{"ledger, for Calls", bucketLedger, nil, func(s *Store) error { _, _, err := s.Calls(ctx, storage.UsageQuery{}, "", 0); return err }},
+		{"cube", bucketCube, cubeUserDays.prefix(first.UserID), func(s *Store) error { _, err := s.Usage(ctx, storage.UsageQuery{UserID: first.UserID}); return err }},
+		{"cube, for RecordUsage", bucketCube, cubeUserDays.prefix(first.UserID), func(s *Store) error {
+			return s.RecordUsage(ctx, []storage.UsageRow{{UserID: first.UserID, At: benchStart}})
+		}},
+		{"reservation", bucketBudget, reservationKey(first.ID), func(s *Store) error { _, err := s.Reservations(ctx, benchStart); return err }},
+		{"reservation, for Reserve", bucketBudget, reservationKey(first.ID), func(s *Store) error {
+			return s.Reserve(ctx, storage.Reservation{TurnID: "new", At: benchStart}, []storage.Limit{{Scope: storage.ScopeWorkspace, Tokens: 1}})
+		}},
+		{"lift", bucketBudget, liftKey(storage.DayOf(benchStart), storage.ScopeUser, first.UserID), func(s *Store) error {
+			_, err := s.Spent(ctx, []storage.Limit{{Scope: storage.ScopeUser, ID: first.UserID}}, benchStart)
+			return err
+		}},
+		{"lift, for purge", bucketBudget, liftKey(storage.DayOf(benchStart), storage.ScopeUser, first.UserID), purge},
+		{"list", bucketMine, mineKey(first.UserID, thread), func(s *Store) error { _, err := s.Conversations(ctx, first.UserID, 9); return err }},
+		{"turn, for the list", bucketThread, turnKey(thread, first.ID), func(s *Store) error { _, err := s.Conversations(ctx, first.UserID, 9); return err }},
+		{"verdict", bucketVerdict, nil, func(s *Store) error { _, err := s.Verdicts(ctx, 1, benchStart, 9); return err }},
+		{"turn, for verdicts", bucketThread, turnKey(thread, first.ID), func(s *Store) error { _, err := s.Verdicts(ctx, 1, benchStart, 9); return err }},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -193,7 +215,7 @@ func findRecord(t *testing.T, path string, b bucket, key []byte) (record, found 
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if key != nil && !bytes.Equal(found, key) {
+	if !bytes.HasPrefix(found, key) {
 		t.Fatalf("no record %q", key)
 	}
 	return record, found

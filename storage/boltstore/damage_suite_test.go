@@ -24,6 +24,7 @@ type damageSuite struct {
 	versions map[string][]storage.Turn
 	messages map[storage.ConversationKey][]storage.Message
 	totals   map[string]storage.UsageTotal
+	reserved []storage.Reservation
 }
 
 func newDamageSuite(t testing.TB) damageSuite {
@@ -37,6 +38,10 @@ func newDamageSuite(t testing.TB) damageSuite {
 			t.Fatal(err)
 		}
 		d.messages[damagedKey(i)] = h.Messages
+	}
+	var err error
+	if d.reserved, err = s.Reservations(context.Background(), benchStart.AddDate(1, 0, 0)); err != nil || len(d.reserved) == 0 {
+		t.Fatal(d.reserved, err)
 	}
 	totals, err := s.Usage(context.Background(), storage.UsageQuery{})
 	if err != nil {
@@ -154,6 +159,15 @@ func (d damageSuite) salvage(t testing.TB, path, what string, healthy bool, o *o
 		}
 		if _, err := s.Open(context.Background(), key); err != nil {
 			t.Errorf("%s: salvaged open turns: %v", what, err)
+		}
+	}
+	reserved, err := s.Reservations(context.Background(), benchStart.AddDate(1, 0, 0))
+	if err != nil {
+		t.Errorf("%s: salvaged reservations: %v", what, err)
+	}
+	for _, r := range reserved {
+		if !slices.Contains(d.reserved, r) {
+			t.Errorf("%s: salvaged reservation was never made: %+v", what, r)
 		}
 	}
 	totals, err := s.Usage(context.Background(), storage.UsageQuery{})

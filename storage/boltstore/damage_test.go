@@ -49,14 +49,17 @@ func fillNoting(t testing.TB, note func(storage.Turn)) []byte {
 		for j := range text {
 			text[j] = byte('a' + rng.IntN(26))
 		}
-		turn := storage.Turn{ID: id, Key: damagedKey(i), TS: fmt.Sprintf("17000001%02d.000100", i), Text: string(text), ReceivedAt: at}
+		turn := storage.Turn{ID: id, Key: damagedKey(i), UserID: fmt.Sprint("U", i%7), TS: fmt.Sprintf("17000001%02d.000100", i), Text: string(text), ReceivedAt: at}
 		if fresh, err := s.Accept(ctx, turn, []storage.DedupeKey{{Kind: "event", Value: id}}); !fresh || err != nil {
 			t.Fatal(fresh, err)
 		}
 		turn.State = storage.StateReceived
 		note(turn)
-		if i%4 == 0 {
-			continue // stays open
+		if i%4 == 0 { // stays open
+			if err := s.Reserve(ctx, storage.Reservation{TurnID: id, UserID: turn.UserID, ChannelID: turn.Key.ChannelID, At: at, InputTokens: int64(i)}, nil); err != nil {
+				t.Fatal(err)
+			}
+			continue
 		}
 		l, err := s.Acquire(ctx, turn.Key, "w", at, time.Hour)
 		if err != nil {
@@ -65,7 +68,10 @@ func fillNoting(t testing.TB, note func(storage.Turn)) []byte {
 		turn, err = s.Finish(ctx, l, storage.Result{
 			TurnID: id, From: storage.StateReceived, At: at, Answer: "re: " + turn.Text[:len(text)/2],
 			Messages: []storage.Message{{TurnID: id, Role: storage.RoleUser, Text: turn.Text}, {TurnID: id, Role: storage.RoleAssistant, Text: "re"}},
-			Usage:    []storage.UsageRow{{TurnID: id, UserID: fmt.Sprint("U", i%7), ChannelID: turn.Key.ChannelID, Model: "m", At: at.AddDate(0, 0, i%5), InputTokens: int64(i)}},
+			Usage: []storage.UsageRow{{
+				TurnID: id, UserID: turn.UserID, ChannelID: turn.Key.ChannelID, Model: "m", At: at.AddDate(0, 0, 3*(i%5)), InputTokens: int64(i),
+				Outcome: []string{storage.OutcomeOK, "timeout"}[i%2], FirstToken: time.Duration(i) * time.Second, Duration: time.Duration(2*i) * time.Second,
+			}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -78,6 +84,20 @@ func fillNoting(t testing.TB, note func(storage.Turn)) []byte {
 			t.Fatal(err)
 		}
 		note(turn)
+		if i%3 == 0 {
+			if err := s.SetFeedback(ctx, id, fmt.Sprint("U", i%4), 1-i%2*2, at); err != nil {
+				t.Fatal(err)
+			}
+			if turn, err = s.Turn(ctx, id); err != nil {
+				t.Fatal(err)
+			}
+			note(turn)
+		}
+	}
+	for i := range 5 {
+		if err := s.Lift(ctx, storage.Lift{Scope: storage.ScopeUser, ID: fmt.Sprint("U", i), Day: storage.DayOf(benchStart) + storage.Day(i), By: "U1", At: benchStart}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var size int64
 	if err := s.db.View(func(tx *bolt.Tx) error { size = tx.Size(); return nil }); err != nil {
@@ -125,10 +145,40 @@ func answers(t testing.TB, s *Store) map[string]string {
 		}
 	}
 	day := storage.DayOf(benchStart)
-	for _, q := range []storage.UsageQuery{{}, {From: day + 1}, {To: day + 1}, {From: day + 2, To: day + 3}, {UserID: "U3"}} {
+	for _, q := range []storage.UsageQuery{
+		{}, {From: day + 1}, {To: day + 1}, {From: day + 3, To: day + 6}, {UserID: "U3"},
+		{By: storage.ByUser}, {By: storage.ByUser, From: day + 1}, {By: storage.ByChannel, To: day + 8}, {By: storage.ByDay | storage.ByModel}, {By: storage.ByDay, UserID: "U4", From: day + 3},
+		{By: storage.ByDay, ChannelID: "C1", To: day + 9}, {By: storage.ByUser, ChannelID: "C2"},
+	} {
 		totals, err := s.Usage(ctx, q)
 		say(fmt.Sprintf("usage %+v", q), totals, err)
+		for after, page := "", 0; page == 0 || after != ""; page++ {
+			rows, next, err := s.Calls(ctx, q, after, 20)
+			if err == nil {
+				for i := range rows {
+					rows[i].Price = nil // a pointer
+				}
+			}
+			say(fmt.Sprintf("calls %+v, page %d", q, page), rows, err)
+			after = next
+		}
 	}
+	for i := range 8 {
+		user := fmt.Sprint("U", i)
+		mine, err := s.Conversations(ctx, user, 2+i)
+		say("conversations of "+user, mine, err)
+		limits := []storage.Limit{{Scope: storage.ScopeUser, ID: user, Period: storage.PerDay}, {Scope: storage.ScopeChannel, ID: fmt.Sprint("C", i), Period: storage.PerMonth}, {Scope: storage.ScopeWorkspace, Period: storage.PerDay}}
+		spent, err := s.Spent(ctx, limits, benchStart.AddDate(0, 0, i))
+		say("spent by "+user, spent, err)
+	}
+	for _, value := range []int{1, -1} {
+		for _, limit := range []int{3, 100} {
+			verdicts, err := s.Verdicts(ctx, value, benchStart.Add(20*time.Minute), limit)
+			say(fmt.Sprint("verdicts ", value, limit), verdicts, err)
+		}
+	}
+	reserved, err := s.Reservations(ctx, benchStart.AddDate(1, 0, 0))
+	say("reservations", reserved, err)
 	return all
 }
 
@@ -156,6 +206,16 @@ func writes(t testing.TB, s *Store) {
 		})
 		check("finish", err)
 	}
+	for i := range damagedTurns {
+		id := fmt.Sprintf("turn-%03d", i)
+		if err := s.SetFeedback(ctx, id, "U1", 1-i%3, benchStart); !errors.Is(err, storage.ErrNotFound) {
+			check("feedback", err)
+		}
+		err := s.Reserve(ctx, storage.Reservation{TurnID: id, UserID: "U1", At: benchStart}, []storage.Limit{{Scope: storage.ScopeUser, ID: "U1", Period: storage.PerMonth, Tokens: 1 << 40}})
+		check("reserve", err)
+		check("settle", s.Settle(ctx, id, []storage.UsageRow{{UserID: "U1", At: benchStart}}))
+	}
+	check("lift", s.Lift(ctx, storage.Lift{Scope: storage.ScopeWorkspace, Day: storage.DayOf(benchStart)}))
 	later := benchStart.AddDate(1, 0, 0)
 	_, err := s.Purge(ctx, storage.Before{Conversations: later, Usage: later, Dedupe: later}, 100)
 	check("purge", err)

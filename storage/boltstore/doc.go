@@ -30,8 +30,22 @@
 //	idle     hour of last activity (8), thread    nothing: it has none
 //	claim    time (12), unique (8)                hashes of the dedupe keys claimed in one call
 //	ledger   second (8), unique (8)               the UsageRow
-//	usage    day (8), user, channel, provider,    the UsageTotal
+//	usage    day (8), user, channel, provider,    the numbers of a UsageTotal
 //	         model
+//	cube     number (1), key of the cube          the same, added up over what the key does not tell apart
+//	budget   0, turn id                           the Reservation
+//	budget   1, day (8), scope, id                who lifted the limits, and when
+//	mine     user, thread                         nothing: the user may have an answer in the thread
+//	verdict  sign (1), time the question came     nothing: the user's feedback on the turn
+//	         (12), turn id, user
+//
+// The cubes, in cube.go, are what a question about usage reads: totals by day, by
+// month and by quarter, of everybody or of one user or channel. They change with
+// the totals, in the same write, and can be made of them anew. So can mine and
+// verdict of the turns.
+//
+// This is layout 3. A file of an older one lacks the last four buckets; [Open]
+// makes them, see migrate.go.
 //
 // A commit costs as much as it has pages to rewrite, 16 KiB each, so the layout
 // keeps together what is written together: a thread's records are neighbours,
@@ -39,17 +53,24 @@
 // log (claim.go). Turn ids that grow with time keep turn_id compact too; random
 // ones work and cost one page more each.
 //
-// idle, claim and ledger are in order of expiry: [Store.Purge] begins with the
-// oldest entry and never looks through the rest. It must be called now and then:
-// the claims of all keys that have not been purged are in memory too.
+// idle, claim, ledger, usage and the lifts in budget are in order of expiry:
+// [Store.Purge] begins with the oldest entry and never looks through the rest.
+// What is in the cubes goes with the totals, and the entries of mine and verdict
+// with their turns. It must be called now and then: the claims of all keys that
+// have not been purged are in memory too.
 //
 // # Erasing
 //
 // [Store.Forget] looks for a person in the thread bucket, from its beginning to
 // its end in steps of about 5,000 records: there is no index by person, which
-// each Accept would have to write. A record erased is not yet bytes gone: bbolt
-// leaves them in free pages until it needs those. A compacted copy of the file
-// has none of them.
+// each Accept would have to write. mine leads only to those who were answered, and
+// to nobody who was heard in a thread. Entries of mine and verdict, which say who
+// asked and judged when but not what, go in the same write as their turns; only
+// those of a turn that is damaged stay, lead nowhere and are passed over.
+// Reservations and lifts stay, like all usage.
+//
+// A record erased is not yet bytes gone: bbolt leaves them in free pages until it
+// needs those. A compacted copy of the file has none of them.
 //
 // # Records
 //

@@ -1,6 +1,10 @@
 package boltstore
 
-import "github.com/bobbin-bot/bobbin/storage"
+import (
+	"encoding/binary"
+
+	"github.com/bobbin-bot/bobbin/storage"
+)
 
 func (e *encoder) price(p *storage.Price) {
 	e.bool(p != nil)
@@ -28,36 +32,86 @@ func encodeUsageTotal(t *storage.UsageTotal) *encoder {
 	return e
 }
 
-// sumsBefore is how many numbers the totals of layouts 1 and 2 have.
-const sumsBefore = 11
-
-// addTotal adds a record's numbers to t, without a total in between: a query
-// reads many of them.
-func (d *decoder) addTotal(t *storage.UsageTotal) {
-	for i, v := range t.Sums() {
-		if i == sumsBefore && len(d.b) == 0 {
-			return
-		}
-		*v += d.int()
-	}
-	d.addHistogram(&t.FirstToken)
-	d.addHistogram(&t.Duration)
-}
-
 // decodeUsageTotal takes day, user, channel, provider and model from the key.
 func decodeUsageTotal(key, payload []byte) (storage.UsageTotal, error) {
 	var t storage.UsageTotal
-	k, ok := cubeTotals.parse(key)
-	if !ok {
+	var k cubeKey
+	if !cubeTotals.parse(key, &k) {
 		return t, errPayload
 	}
 	t.Day = storage.Day(k.period)
 	for i, to := range [...]*string{&t.UserID, &t.ChannelID, &t.Provider, &t.Model} {
 		*to = string(k.parts[i])
 	}
-	d := decoder{b: payload}
-	d.addTotal(&t)
-	return t, d.end()
+	return t, addTotal(&t, payload)
+}
+
+// addTotal adds a record's numbers to t.
+func addTotal(t *storage.UsageTotal, payload []byte) error {
+	var n numbers
+	if !n.add(payload, 1) {
+		return errPayload
+	}
+	n.to(t)
+	return nil
+}
+
+// numbers are what a total counts, one after the other: its sums, and behind them
+// the classes of both histograms.
+type numbers [sums + 2*classes]int64
+
+const (
+	sums    = 12
+	classes = len(storage.Histogram{})
+
+	sumsBefore = 11 // that totals of layouts 1 and 2 have, and no histograms
+)
+
+// add adds a record's numbers, times sign; false if it cannot be read. It is
+// where a question about a year spends its time.
+func (n *numbers) add(payload []byte, sign int64) bool {
+	at, ok := 0, true
+	next := func() uint64 {
+		if at < len(payload) && payload[at] < 0x80 {
+			at++
+			return uint64(payload[at-1])
+		}
+		v, size := binary.Uvarint(payload[min(at, len(payload)):])
+		if size <= 0 {
+			ok, at = false, len(payload)
+			return 0
+		}
+		at += size
+		return v
+	}
+	for i := range sums {
+		if i == sumsBefore && at == len(payload) {
+			return ok
+		}
+		v := next()
+		n[i] += sign * (int64(v>>1) ^ -int64(v&1))
+	}
+	for h := sums; h < len(n); h += classes {
+		for range next() {
+			class, v := next(), next()
+			if class >= uint64(classes) || !ok {
+				return false
+			}
+			n[h+int(class)] += sign * (int64(v>>1) ^ -int64(v&1))
+		}
+	}
+	return ok && at == len(payload)
+}
+
+// to adds the numbers to t.
+func (n *numbers) to(t *storage.UsageTotal) {
+	for i, v := range [sums]*int64(t.Sums()) {
+		*v += n[i]
+	}
+	for i := range classes {
+		t.FirstToken[i] += n[sums+i]
+		t.Duration[i] += n[sums+classes+i]
+	}
 }
 
 // histogram writes the classes that are not empty, which are few.
@@ -74,16 +128,5 @@ func (e *encoder) histogram(h *storage.Histogram) {
 			e.uint(uint64(class))
 			e.int(count)
 		}
-	}
-}
-
-func (d *decoder) addHistogram(h *storage.Histogram) {
-	for range d.count() {
-		class, count := d.uint(), d.int()
-		if class >= uint64(len(h)) {
-			d.fail()
-			return
-		}
-		h[class] += count
 	}
 }

@@ -59,7 +59,7 @@ func (s *Store) finish(c *change, l storage.Lease, r storage.Result) (storage.Tu
 		th.from = r.HistoryFrom
 	}
 	c.putThread(th)
-	c.answered(turn.UserID, th.key)
+	c.list(&turn, th.key)
 	c.release(turn.ID)
 	return turn, s.recordUsage(c, r.Usage)
 }

@@ -3,36 +3,62 @@ package boltstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// Two indexes lead from people to turns. They are for lists on a screen: an entry
-// whose turn is gone is passed over, since a damaged conversation can be forgotten
-// without its people being known.
+// Two indexes lead from people to turns. They say where to look, and the turns
+// say whether there is anything: an entry whose turn is gone is passed over, since
+// a damaged conversation can be forgotten without its people being known.
 
-// mineKey is the entry of a conversation in its user's list. A thread's key
-// begins with its ts, so the list is in the order of time.
+// mineKey is the entry of a conversation in a user's list. A thread's key begins
+// with its ts, so the list is in the order of time.
 func mineKey(userID string, thread []byte) []byte {
-	k := make([]byte, 0, len(userID)+1+len(thread))
+	k := make([]byte, 0, len(userID)+2+len(thread))
 	return append(appendString(k, userID), thread...)
 }
 
 // verdictKey is the entry of a person's feedback on a turn: the sign first, then
 // when the question came.
 func verdictKey(value int, t *storage.Turn, userID string) []byte {
-	k := verdictPrefix(value, t.ReceivedAt)
+	k := appendTime(verdictPrefix(value), t.ReceivedAt)
 	return appendString(appendString(k, t.ID), userID)
 }
 
-func verdictPrefix(value int, at time.Time) []byte {
-	sign := byte(0)
+func verdictPrefix(value int) []byte {
 	if value > 0 {
-		sign = 1
+		return []byte{1}
 	}
-	return appendInt([]byte{sign}, at.Unix())
+	return []byte{0}
+}
+
+// hasAnswer reports whether a turn, or the one it was joined into, may have given
+// its user an answer, be it that it is answered anew. Each such turn has its entry
+// in bucketMine.
+func hasAnswer(t *storage.Turn) bool {
+	return t.State == storage.StateFinal || t.State == storage.StateDone || t.Again
+}
+
+// entry is a record of an index, whose key says everything.
+type entry struct {
+	bucket bucket
+	key    []byte
+}
+
+// entries are those that a turn must have.
+func entries(thread []byte, t *storage.Turn) (list []entry) {
+	if hasAnswer(t) {
+		list = append(list, entry{bucketMine, mineKey(t.UserID, thread)})
+	}
+	for user, value := range t.Feedback {
+		if value != 0 {
+			list = append(list, entry{bucketVerdict, verdictKey(value, t, user)})
+		}
+	}
+	return list
 }
 
 // unindex stages the end of a turn's entries. others says that its user has been
@@ -69,9 +95,9 @@ func (c *change) judge(t *storage.Turn, userID string, before int) {
 	}
 }
 
-// answered stages that a user has been given an answer in a conversation.
-func (c *change) answered(userID string, thread []byte) {
-	key := mineKey(userID, thread)
+// list stages the entry of a turn in its user's list.
+func (c *change) list(t *storage.Turn, thread []byte) {
+	key := mineKey(t.UserID, thread)
 	if c.tx.Bucket(bucketNames[bucketMine]).Get(key) == nil {
 		c.putEmpty(bucketMine, key)
 	}
@@ -81,30 +107,26 @@ func (c *change) answered(userID string, thread []byte) {
 func (s *Store) Verdicts(ctx context.Context, value int, since time.Time, limit int) ([]storage.Verdict, error) {
 	var list []storage.Verdict
 	if err := s.read(ctx, func(v view) error {
-		c := v.cursor(bucketVerdict)
-		first := verdictPrefix(value, since)
-		for k, record := last(c, first[:1]); len(list) < limit && bytes.Compare(k, first) >= 0; k, record = c.Prev() {
-			if _, err := unseal(bucketVerdict, k, record); err != nil {
-				return err
+		prefix := verdictPrefix(value)
+		first := appendTime(prefix, since)
+		return v.spanBack(bucketVerdict, first, behindAll(prefix), func(k, _ []byte) (bool, error) {
+			if len(list) >= limit {
+				return false, nil
 			}
-			r := keyReader{decoder{b: k[1+8:]}}
+			r := keyReader{decoder{b: k[len(prefix)+timeSize:]}}
 			id, user := r.string(), r.string()
 			if err := r.end(); err != nil {
-				return damaged(bucketVerdict, k, err.Error())
+				return false, damaged(bucketVerdict, k, err.Error())
 			}
-			key, ok, err := v.owner(id)
-			if err != nil {
-				return err
+			t, err := v.turnByID(id)
+			if errors.Is(err, storage.ErrNotFound) {
+				return true, nil
 			}
-			t, ok2, err := v.turn(key, threadKey(key), id)
-			if err != nil {
-				return err
-			}
-			if ok && ok2 && t.Feedback[user] == value {
+			if err == nil && t.Feedback[user] == value {
 				list = append(list, storage.Verdict{UserID: user, Value: value, Turn: t})
 			}
-		}
-		return nil
+			return true, err
+		})
 	}); err != nil {
 		return nil, fmt.Errorf("verdicts: %w", err)
 	}
@@ -115,75 +137,49 @@ func (s *Store) Verdicts(ctx context.Context, value int, since time.Time, limit 
 func (s *Store) Conversations(ctx context.Context, userID string, limit int) ([]storage.Conversation, error) {
 	var list []storage.Conversation
 	if err := s.read(ctx, func(v view) error {
-		c := v.cursor(bucketMine)
 		prefix := appendString(nil, userID)
-		for k, record := last(c, prefix); len(list) < limit && bytes.HasPrefix(k, prefix); k, record = c.Prev() {
-			if _, err := unseal(bucketMine, k, record); err != nil {
-				return err
+		return v.spanBack(bucketMine, prefix, behindAll(prefix), func(k, _ []byte) (bool, error) {
+			if len(list) >= limit {
+				return false, nil
 			}
-			mine, err := v.mine(bytes.Clone(k[len(prefix):]), userID)
-			if err != nil {
-				return err
-			}
-			if mine.Turns > 0 {
+			mine, ok, err := v.mine(bytes.Clone(k[len(prefix):]), userID)
+			if ok {
 				list = append(list, mine)
 			}
-		}
-		return nil
+			return true, err
+		})
 	}); err != nil {
 		return nil, fmt.Errorf("conversations of %s: %w", userID, err)
 	}
 	return list, nil
 }
 
-func (v view) mine(thread []byte, userID string) (storage.Conversation, error) {
-	r := keyReader{decoder{b: thread}}
-	mine := storage.Conversation{Key: r.thread()}
-	if err := r.end(); err != nil {
-		return mine, damaged(bucketMine, thread, err.Error())
+// mine is a conversation as its user sees it; false if they have no answer in it
+// any more.
+func (v view) mine(thread []byte, userID string) (mine storage.Conversation, ok bool, err error) {
+	w, err := v.words(thread, userID)
+	if err != nil || len(w.turns) == 0 {
+		return mine, false, err
 	}
-	c, ok, err := v.conversation(thread)
-	if err != nil || !ok {
-		return mine, err
-	}
-	mine.Active = c.active
-	turns, err := v.allTurns(mine.Key, thread)
+	c, _, err := v.conversation(thread)
 	if err != nil {
-		return mine, err
+		return mine, false, err
 	}
-	var first *storage.Turn
-	for i := range turns {
-		if t := &turns[i]; t.UserID == userID {
-			mine.Turns++
-			if first == nil || compareTurns(*t, *first) < 0 {
-				first = t
-			}
+	mine.Key, mine.Active = w.key, c.active
+	var first *storage.Turn // with words that are known
+	for i := range w.turns {
+		t := &w.turns[i]
+		if t.UserID != userID {
+			continue
 		}
-	}
-	if first != nil {
-		mine.Question = first.Text
-	}
-	return mine, nil
-}
-
-// cursorMoves is the part of bbolt's cursor that last needs.
-type cursorMoves interface {
-	Seek(key []byte) (k, v []byte)
-	Prev() (k, v []byte)
-	Last() (k, v []byte)
-}
-
-// last moves to the last record whose key is below everything that comes after
-// prefix.
-func last(c cursorMoves, prefix []byte) (k, record []byte) {
-	end := bytes.Clone(prefix)
-	for i := len(end) - 1; i >= 0; i-- {
-		if end[i]++; end[i] != 0 {
-			if k, _ := c.Seek(end); k == nil {
-				return c.Last()
-			}
-			return c.Prev()
+		mine.Turns++
+		if text := w.ownText(t); text != "" && (first == nil || compareTurns(*t, *first) < 0) {
+			first, mine.Question = t, text
 		}
+		chain := w.chain(t)
+		end := chain[len(chain)-1]
+		given := end.State == storage.StateDone || !end.State.Terminal() // else given up
+		ok = ok || end.JoinedInto == "" && given && hasAnswer(end)
 	}
-	return c.Last()
+	return mine, ok, nil
 }

@@ -93,9 +93,9 @@ func checkSchema(tx *bolt.Tx) error {
 	if _, err := (view{tx}).metaNumber("boot"); err != nil {
 		return err
 	}
-	for b, name := range bucketNames {
-		if tx.Bucket(name) == nil && (version == schema || bucket(b) < bucketCube) {
-			return fmt.Errorf("%w: bucket %s is missing", storage.ErrCorrupt, name)
+	for b := range bucketsOf(version) {
+		if tx.Bucket(bucketNames[b]) == nil {
+			return fmt.Errorf("%w: bucket %s is missing", storage.ErrCorrupt, b)
 		}
 	}
 	return nil

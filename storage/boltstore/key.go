@@ -1,6 +1,7 @@
 package boltstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -24,6 +25,27 @@ func appendString(k []byte, s string) []byte {
 func appendInt(k []byte, v int64) []byte {
 	return binary.BigEndian.AppendUint64(k, uint64(v)^1<<63)
 }
+
+// behindAll is the first key behind all that begin with prefix; nil if there is
+// none.
+func behindAll(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] < 0xff {
+			end := bytes.Clone(prefix[:i+1])
+			end[i]++
+			return end
+		}
+	}
+	return nil
+}
+
+// appendTime appends t so that keys sort as moments.
+func appendTime(k []byte, t time.Time) []byte {
+	return binary.BigEndian.AppendUint32(appendInt(k, t.Unix()), uint32(t.Nanosecond()))
+}
+
+// timeSize is the length of what appendTime appends.
+const timeSize = 12
 
 // threadKey is what the keys of a conversation begin with. The ts comes first
 // because it is the time: threads that are active together lie together.
@@ -72,10 +94,7 @@ func hourOf(t time.Time) int64 {
 }
 
 func claimKey(at time.Time, unique uint64) []byte {
-	k := make([]byte, 0, 20)
-	k = appendInt(k, at.Unix())
-	k = binary.BigEndian.AppendUint32(k, uint32(at.Nanosecond()))
-	return binary.BigEndian.AppendUint64(k, unique)
+	return binary.BigEndian.AppendUint64(appendTime(make([]byte, 0, timeSize+8), at), unique)
 }
 
 func ledgerKey(second int64, unique uint64) []byte {

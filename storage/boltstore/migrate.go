@@ -9,9 +9,11 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// migrate takes a file of an older layout over, in one transaction. Its records
-// are read as they are; what later layouts have beside them is made of them. An
-// older version cannot read the file any more.
+// migrate takes a file of an older layout over. Its records are read as they are;
+// what later layouts have beside them is made of them. It takes a transaction for
+// each batch of records, and the last one says that it is done: until then the
+// file is of the old layout, and one that was interrupted begins anew. Afterwards
+// an older version cannot read the file any more.
 func migrate(db *bolt.DB) error {
 	var version uint32
 	if err := guard(func() error {
@@ -22,82 +24,111 @@ func migrate(db *bolt.DB) error {
 	}); err != nil || version == schema {
 		return err
 	}
-	return guard(func() error {
-		return db.Update(func(tx *bolt.Tx) error {
-			for b := bucketCube; b < bucketCount; b++ {
-				if _, err := tx.CreateBucketIfNotExists(bucketNames[b]); err != nil {
-					return fmt.Errorf("create bucket %s: %w", b, err)
+	m := migration{db: db, old: bucketsOf(version)}
+	for _, step := range []func() error{m.begin, m.cubes, m.lists, m.end} {
+		if err := guard(step); err != nil {
+			if lacksRoom(err) {
+				err = fmt.Errorf("%w: %w", storage.ErrFull, err)
+			}
+			return fmt.Errorf("take over a file of layout %d: %w", version, err)
+		}
+	}
+	return nil
+}
+
+type migration struct {
+	db   *bolt.DB
+	old  bucket // the end of the buckets that it has
+	made batch
+	next []byte // key of the next record to read; nil at the end
+}
+
+// begin makes the new buckets, empty.
+func (m *migration) begin() error {
+	return m.db.Update(func(tx *bolt.Tx) error {
+		for b := m.old; b < bucketCount; b++ {
+			if tx.Bucket(bucketNames[b]) != nil {
+				if err := tx.DeleteBucket(bucketNames[b]); err != nil {
+					return fmt.Errorf("delete bucket %s: %w", b, err)
 				}
 			}
-			v := view{tx}
-			put := func(b bucket, key []byte, e *encoder) error {
-				return tx.Bucket(bucketNames[b]).Put(key, e.seal(b, key))
+			if _, err := tx.CreateBucket(bucketNames[b]); err != nil {
+				return fmt.Errorf("create bucket %s: %w", b, err)
 			}
-			if err := v.rebuildCubes(put); err != nil {
-				return err
-			}
-			if err := v.rebuildLists(put); err != nil {
-				return err
-			}
-			key := []byte("schema")
-			return tx.Bucket(bucketNames[bucketMeta]).Put(key, metaNumber(key, schema))
-		})
+		}
+		return nil
 	})
 }
 
-type putFunc = func(b bucket, key []byte, e *encoder) error
-
-func (v view) rebuildCubes(put putFunc) error {
-	r := newRolling(func(key []byte, sum *storage.UsageTotal) error { return put(bucketCube, key, encodeUsageTotal(sum)) })
-	c := v.cursor(bucketUsage)
-	for k, record := c.First(); k != nil; k, record = c.Next() {
-		payload, err := unseal(bucketUsage, k, record)
-		if err != nil {
-			return err
-		}
-		t, err := decodeUsageTotal(k, payload)
-		if err != nil {
-			return damaged(bucketUsage, k, err.Error())
-		}
-		if err := r.add(&t); err != nil {
-			return err
-		}
-	}
-	return r.end()
+func (m *migration) end() error {
+	return m.db.Update(func(tx *bolt.Tx) error {
+		key := []byte("schema")
+		return tx.Bucket(bucketNames[bucketMeta]).Put(key, metaNumber(key, schema))
+	})
 }
 
-// rebuildLists makes the entries of all turns. A damaged record is for whoever
-// reads it.
-func (v view) rebuildLists(put putFunc) error {
-	c := v.cursor(bucketThread)
-	for k, record := c.First(); k != nil; k, record = c.Next() {
-		thread, part, ok := splitThread(k)
-		payload, err := unseal(bucketThread, k, record)
-		if err != nil || !ok || part != partTurn {
-			continue
-		}
-		r := keyReader{decoder{b: k[len(thread)+1:]}}
-		t, err := decodeTurn(storage.ConversationKey{}, r.string(), payload)
-		if err != nil || r.end() != nil {
-			continue
-		}
-		if err := putLists(put, bytes.Clone(thread), &t); err != nil {
+// batches calls read in transactions, with what is left to read, until all is
+// read.
+func (m *migration) batches(read func(view) error) error {
+	for m.next = []byte{}; m.next != nil; {
+		if err := m.db.Update(func(tx *bolt.Tx) error {
+			if err := read(view{tx}); err != nil {
+				return err
+			}
+			return m.made.flush(func(b bucket, key, record []byte) error {
+				return tx.Bucket(bucketNames[b]).Put(key, record)
+			})
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func putLists(put putFunc, thread []byte, t *storage.Turn) error {
-	if t.State == storage.StateFinal || t.State == storage.StateDone && t.JoinedInto == "" {
-		if err := put(bucketMine, mineKey(t.UserID, thread), newEncoder(0)); err != nil {
-			return err
+func (m *migration) cubes() error {
+	r := newRolling(m.made.cube)
+	return m.batches(func(v view) error {
+		c := v.cursor(bucketUsage)
+		k, record := c.Seek(m.next)
+		for ; k != nil && !m.made.full(); k, record = c.Next() {
+			payload, err := unseal(bucketUsage, k, record)
+			if err != nil {
+				return err
+			}
+			t, err := decodeUsageTotal(k, payload)
+			if err != nil {
+				return damaged(bucketUsage, k, err.Error())
+			}
+			r.add(&t)
 		}
-	}
-	for user, value := range t.Feedback {
-		if err := put(bucketVerdict, verdictKey(value, t, user), newEncoder(0)); err != nil {
-			return err
+		if m.next = bytes.Clone(k); k == nil {
+			r.end()
 		}
-	}
-	return nil
+		return nil
+	})
+}
+
+// lists makes the entries of all turns. A damaged record is for whoever reads it.
+func (m *migration) lists() error {
+	return m.batches(func(v view) error {
+		c := v.cursor(bucketThread)
+		k, record := c.Seek(m.next)
+		for ; k != nil && !m.made.full(); k, record = c.Next() {
+			thread, part, ok := splitThread(k)
+			payload, err := unseal(bucketThread, k, record)
+			if err != nil || !ok || part != partTurn {
+				continue
+			}
+			r := keyReader{decoder{b: k[len(thread)+1:]}}
+			t, err := decodeTurn(storage.ConversationKey{}, r.string(), payload)
+			if err != nil || r.end() != nil {
+				continue
+			}
+			for _, e := range entries(thread, &t) {
+				m.made.put(e.bucket, e.key, newEncoder(0))
+			}
+		}
+		m.next = bytes.Clone(k)
+		return nil
+	})
 }

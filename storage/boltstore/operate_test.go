@@ -202,6 +202,44 @@ func TestVerifyFinds(t *testing.T) {
 			k, _ := cur.First()
 			c.delete(bucketUsage, bytes.Clone(k))
 		}, "rows and no total"},
+		{"a sum of the cubes is wrong", func(c *change) {
+			cur := c.cursor(bucketCube)
+			k, _ := cur.Seek([]byte{cubeUserDays.number})
+			c.put(bucketCube, bytes.Clone(k), encodeUsageTotal(&storage.UsageTotal{Calls: 77}))
+		}, "is not that of its totals"},
+		{"a sum of the cubes has no numbers", func(c *change) {
+			cur := c.cursor(bucketCube)
+			k, _ := cur.Seek([]byte{cubeMembers.number})
+			c.putEmpty(bucketCube, bytes.Clone(k))
+		}, "is not that of its totals"},
+		{"a sum of the cubes is gone", func(c *change) {
+			cur := c.cursor(bucketCube)
+			k, _ := cur.Last()
+			c.delete(bucketCube, bytes.Clone(k))
+		}, "cube has no sum"},
+		{"the cubes have one too many", func(c *change) {
+			t := storage.UsageTotal{Day: storage.DayOf(benchStart), UserID: "nobody", Calls: 1}
+			c.put(bucketCube, cubeUserDays.key(&t), encodeUsageTotal(&t))
+		}, "index cube has"},
+		{"a total has changed", func(c *change) {
+			cur := c.cursor(bucketUsage)
+			k, _ := cur.First()
+			c.put(bucketUsage, bytes.Clone(k), encodeUsageTotal(&storage.UsageTotal{Calls: 1 << 40, InputTokens: 1 << 40}))
+		}, "is not that of its totals"},
+		{"a verdict is not listed", func(c *change) {
+			cur := c.cursor(bucketVerdict)
+			k, _ := cur.First()
+			c.delete(bucketVerdict, bytes.Clone(k))
+		}, "index verdict has no entry"},
+		{"a conversation is not listed", func(c *change) { c.delete(bucketMine, mineKey("U1", threadKey(damagedKey(1)))) }, "index mine has no entry"},
+		{"a list has something in it", func(c *change) {
+			e := newEncoder(0)
+			e.string("x")
+			c.put(bucketMine, mineKey("U1", threadKey(damagedKey(1))), e)
+		}, "of another conversation"},
+		{"a reservation that is not one", func(c *change) { c.putEmpty(bucketBudget, reservationKey("turn-000")) }, "in budget: its payload"},
+		{"a lift that is not one", func(c *change) { c.putEmpty(bucketBudget, liftKey(1, storage.ScopeUser, "U1")) }, "in budget: its payload"},
+		{"a budget record of no kind", func(c *change) { c.putEmpty(bucketBudget, []byte{9}) }, "in budget: its payload"},
 		{"a record that is not one", func(c *change) { c.putEmpty(bucketThread, turnKey(thread, "turn-000")) }, "not a turn"},
 		{"a key that is not one", func(c *change) { c.putEmpty(bucketThread, []byte{200, 1}) }, "not of a conversation"},
 	} {

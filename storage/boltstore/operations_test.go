@@ -33,11 +33,14 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 	key := storage.ConversationKey{TeamID: "T", ChannelID: "C", ThreadTS: fmt.Sprint("1700000000.00000", o.rng.IntN(10))}
 	id := fmt.Sprint("turn ", o.rng.IntN(120))
 	rows := []storage.UsageRow{
-		{UserID: fmt.Sprint("U", o.rng.IntN(3)), At: at, InputTokens: int64(o.n), Outcome: "ok", Price: &storage.Price{Input: 1}},
+		{
+			UserID: fmt.Sprint("U", o.rng.IntN(3)), ChannelID: fmt.Sprint("C", o.rng.IntN(2)), At: at, InputTokens: int64(o.n), Outcome: "ok", Price: &storage.Price{Input: 1},
+			FirstToken: time.Duration(o.n) * time.Millisecond, Duration: time.Duration(o.n) * time.Second, Fallback: o.n%5 == 0,
+		},
 		{UserID: "U1", At: at, Outcome: "failed"},
 	}[:o.rng.IntN(3)]
 	var err error
-	switch o.rng.IntN(13) {
+	switch o.rng.IntN(16) {
 	case 0, 1, 2:
 		var fresh bool
 		turn := storage.Turn{ID: id, Key: key, UserID: fmt.Sprint("U", o.rng.IntN(3)), TS: fmt.Sprint(o.n), Text: id, ReceivedAt: at, UpdatedAt: at}
@@ -65,6 +68,23 @@ func (o *operations) next(ctx context.Context, s *Store) error {
 		}
 	case 7:
 		err = s.RecordUsage(ctx, rows)
+	case 13:
+		err = s.SetFeedback(ctx, id, fmt.Sprint("U", o.rng.IntN(3)), o.rng.IntN(3)-1, at)
+		o.count(err, "judged")
+	case 14:
+		r := storage.Reservation{TurnID: id, UserID: fmt.Sprint("U", o.rng.IntN(3)), At: at, InputTokens: int64(o.rng.IntN(500))}
+		err = s.Reserve(ctx, r, []storage.Limit{{Scope: storage.ScopeUser, ID: r.UserID, Period: storage.PerDay, Tokens: 3000}})
+		if _, over := errors.AsType[*storage.OverBudgetError](err); over {
+			o.seen["over budget"]++
+			err = nil
+		} else {
+			o.count(err, "reserved")
+		}
+	case 15:
+		err = s.Settle(ctx, id, rows)
+		if err == nil && o.rng.IntN(3) == 0 {
+			err = s.Lift(ctx, storage.Lift{Scope: storage.ScopeUser, ID: fmt.Sprint("U", o.rng.IntN(3)), Day: storage.DayOf(at), At: at})
+		}
 	case 8:
 		var open []storage.Turn
 		if open, err = s.Open(ctx, key); err != nil || len(open) < 2 {

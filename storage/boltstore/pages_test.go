@@ -20,9 +20,11 @@ type image struct {
 	of   map[string]uint64 // root page of each bucket that has one
 }
 
-func newImage(t *testing.T) image {
+func newImage(t *testing.T) image { return newImageOf(t, fill(t)) }
+
+func newImageOf(t *testing.T, data []byte) image {
 	t.Helper()
-	m := image{data: fill(t), of: make(map[string]uint64)}
+	m := image{data: data, of: make(map[string]uint64)}
 	path := filepath.Join(t.TempDir(), "bobbin.db")
 	if err := os.WriteFile(path, m.data, 0o600); err != nil {
 		t.Fatal(err)
@@ -85,11 +87,15 @@ func TestWalk(t *testing.T) {
 	healthy := newImage(t)
 	thread := healthy.of["thread"]
 	leaf := func(m image) []byte { return m.page(m.child(thread, 1)) }
-	var inline uint64 // position of a bucket in the root page that has no page of its own
-	count := int(binary.NativeEndian.Uint16(healthy.page(healthy.root)[10:]))
+	top := healthy.root // the page that lists the buckets, or the first of them
+	for binary.NativeEndian.Uint16(healthy.page(top)[8:]) == flagBranch {
+		top = healthy.child(top, 0)
+	}
+	var inline uint64 // position of a bucket in it that has no page of its own
+	count := int(binary.NativeEndian.Uint16(healthy.page(top)[10:]))
 	for i := range count {
-		_, pos, ksize, _ := element(healthy.page(healthy.root), i)
-		if binary.NativeEndian.Uint64(healthy.page(healthy.root)[pos+ksize:]) == 0 {
+		_, pos, ksize, _ := element(healthy.page(top), i)
+		if binary.NativeEndian.Uint64(healthy.page(top)[pos+ksize:]) == 0 {
 			inline = pos + ksize
 		}
 	}
@@ -118,7 +124,7 @@ func TestWalk(t *testing.T) {
 		}, "wrong place"},
 		{"value without end", func(m image) []byte { add32(leaf(m), pageHeaderSize+12, -1<<30); return m.data }, "wrong place"},
 		{"record with flags", func(m image) []byte { add32(leaf(m), pageHeaderSize, 1); return m.data }, "has flags"},
-		{"bucket without flags", func(m image) []byte { clear(m.page(m.root)[pageHeaderSize : pageHeaderSize+4]); return m.data }, "not a bucket"},
+		{"bucket without flags", func(m image) []byte { clear(m.page(top)[pageHeaderSize : pageHeaderSize+4]); return m.data }, "not a bucket"},
 		{"order of keys", func(m image) []byte {
 			_, pos, _, _ := element(leaf(m), 1)
 			leaf(m)[pos+1] = 0
@@ -139,8 +145,8 @@ func TestWalk(t *testing.T) {
 			set64(m.page(thread), pageHeaderSize+8, m.child(thread, 1))
 			return m.data
 		}, "used twice"},
-		{"bucket cut short", func(m image) []byte { add16(m.page(m.root)[inline+bucketHeaderSize:], 10, -1); return m.data }, "bucket"},
-		{"bucket without a page", func(m image) []byte { add16(m.page(m.root)[inline+bucketHeaderSize:], 8, 1); return m.data }, "none in it"},
+		{"bucket cut short", func(m image) []byte { add16(m.page(top)[inline+bucketHeaderSize:], 10, -1); return m.data }, "bucket"},
+		{"bucket without a page", func(m image) []byte { add16(m.page(top)[inline+bucketHeaderSize:], 8, 1); return m.data }, "none in it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := healthy

@@ -11,9 +11,9 @@ import (
 )
 
 // Purge implements [storage.Store]. One thing is a conversation with its turns
-// and messages, the dedupe keys of one call, a usage row or a usage total; the usage of a day
-// expires when the day is over. Damaged records are left alone and reported
-// after the rest has been purged.
+// and messages, the dedupe keys of one call, a usage row, a usage total or a lift;
+// the usage of a day expires when the day is over. Damaged records are left alone
+// and reported after the rest has been purged.
 //
 // What has expired is looked for in a snapshot, so that the writer is busy only
 // with deleting, and looked at again before it is deleted. What has come to life

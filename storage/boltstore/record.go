@@ -68,9 +68,16 @@ func unseal(b bucket, key, record []byte) ([]byte, error) {
 	return record[recordHeader:], nil
 }
 
+// bucketSums are the checksums of the names.
+var bucketSums = func() (sums [bucketCount]uint32) {
+	for b, name := range bucketNames {
+		sums[b] = crc32.Checksum(name, castagnoli)
+	}
+	return sums
+}()
+
 func checksum(b bucket, key, record []byte) uint32 {
-	sum := crc32.Update(0, castagnoli, bucketNames[b])
-	sum = crc32.Update(sum, castagnoli, key)
+	sum := crc32.Update(bucketSums[b], castagnoli, key)
 	sum = crc32.Update(sum, castagnoli, record[:1])
 	return crc32.Update(sum, castagnoli, record[recordHeader:])
 }

@@ -54,6 +54,7 @@ func (s *Store) reopen(c *change, r storage.Reopening, cl claim) (storage.Turn, 
 	turn.Stopped, turn.StoppedBy = false, ""
 	turn.Calls, turn.Prompt, turn.Again = nil, storage.PromptNote{}, true
 	turn.ReceivedAt, turn.UpdatedAt = r.At, r.At
+	c.list(&turn, th.key)
 	c.putTurn(th, &turn)
 	c.putThread(th)
 	s.take(c, cl)

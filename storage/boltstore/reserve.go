@@ -1,7 +1,6 @@
 package boltstore
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"iter"
@@ -138,7 +137,7 @@ func (v view) spend(l storage.Limit, at time.Time, except string) (storage.Spend
 		}
 	}
 	var err error
-	_, spend.Lifted, err = v.get(bucketBudget, liftKey(storage.DayOf(at), l.Scope, l.ID))
+	spend.Lifted, err = v.lifted(storage.DayOf(at), l)
 	return spend, err
 }
 
@@ -146,25 +145,26 @@ func (v view) spend(l storage.Limit, at time.Time, except string) (storage.Spend
 // ends with the first error.
 func (v view) reservations() iter.Seq2[storage.Reservation, error] {
 	return func(yield func(storage.Reservation, error) bool) {
-		c := v.cursor(bucketBudget)
-		for k, record := c.First(); k != nil; k, record = c.Next() {
-			payload, err := unseal(bucketBudget, k, record)
-			if err != nil {
-				yield(storage.Reservation{}, err)
-				return
-			}
-			if !bytes.HasPrefix(k, []byte{budgetReserved}) {
-				return
-			}
+		err := v.span(bucketBudget, []byte{budgetReserved}, []byte{budgetReserved + 1}, func(k, payload []byte) (bool, error) {
 			r, err := decodeReservation(k, payload)
 			if err != nil {
-				err = damaged(bucketBudget, k, err.Error())
+				return false, damaged(bucketBudget, k, err.Error())
 			}
-			if !yield(r, err) || err != nil {
-				return
-			}
+			return yield(r, nil), nil
+		})
+		if err != nil {
+			yield(storage.Reservation{}, err)
 		}
 	}
+}
+
+func (v view) lifted(day storage.Day, l storage.Limit) (bool, error) {
+	key := liftKey(day, l.Scope, l.ID)
+	_, ok, err := v.get(bucketBudget, key)
+	if err == nil && !ok {
+		err = v.absent(bucketBudget, key)
+	}
+	return ok, err
 }
 
 // Lift implements [storage.Store].

@@ -99,6 +99,7 @@ type salvage struct {
 	kept     int64           // records; those that replaced another count twice
 	boot     uint32          // the largest that was seen
 	open     map[string]bool // keys of unfinished turns that were found by searching
+	entries  batch           // of turns, for the lists
 }
 
 // derived reports whether a bucket is made from the others.

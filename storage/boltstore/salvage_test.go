@@ -3,7 +3,9 @@ package boltstore
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -96,6 +98,62 @@ func TestSalvageKeepsDeletedDeleted(t *testing.T) {
 	if _, err := salvaged.Turn(ctx, kept.ID); err != nil || r.Lost != 1 {
 		t.Errorf("the other turn: %v; report %+v, want one record lost", err, r)
 	}
+}
+
+// Cubes and lists are made anew, whatever is left of the old ones. A reservation
+// that was settled does not come back from an old page: it would count as spent.
+func TestSalvageUsageAndLists(t *testing.T) {
+	ctx := t.Context()
+	path := imageFile(t, fill(t))
+	s := openTest(t, path)
+	for i := range 100 { // more than fits beside the bucket's name
+		if err := s.Reserve(ctx, storage.Reservation{TurnID: fmt.Sprint("under way ", i), UserID: "U2", At: benchStart, InputTokens: 10}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := answers(t, s)
+	if err := s.Reserve(ctx, storage.Reservation{TurnID: "settled", UserID: "U1", At: benchStart, InputTokens: 1000}, nil); err != nil {
+		t.Fatal(err)
+	}
+	reading, err := s.db.Begin(false) // keeps the page from being used again
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Settle(ctx, "settled", nil); err != nil {
+		t.Fatal(err)
+	}
+	image, err := os.ReadFile(path)
+	if err := errors.Join(err, reading.Rollback()); err != nil {
+		t.Fatal(err)
+	}
+	closeTest(t, s)
+	if !bytes.Contains(image, reservationKey("settled")) {
+		t.Fatal("the file has no old copy, so that nothing could come back")
+	}
+	m := newImageOf(t, image)
+	for _, name := range []string{"cube", "mine", "verdict"} {
+		if m.of[name] != 0 { // else it is in the page of the buckets
+			clear(m.page(m.of[name]))
+		}
+	}
+	if m.of["cube"] == 0 || m.of["budget"] == 0 {
+		t.Fatal("no pages to damage")
+	}
+	salvaged, r := salvageTest(t, m.data)
+	if got := answers(t, salvaged); !maps.Equal(got, want) || r.Lost != 0 {
+		for question, answer := range want {
+			if got[question] != answer {
+				t.Errorf("%s:\n\tgot  %.300s\n\twant %.300s", question, got[question], answer)
+			}
+		}
+		t.Errorf("report %+v", r)
+	}
+	clear(m.page(m.of["budget"]))
+	salvaged, _ = salvageTest(t, m.data)
+	if list, err := salvaged.Reservations(ctx, benchStart.AddDate(1, 0, 0)); err != nil || len(list) > 0 {
+		t.Errorf("reservations that were found by searching: %+v, %v", list, err)
+	}
+	verify(t, salvaged)
 }
 
 func TestSalvageRefuses(t *testing.T) {

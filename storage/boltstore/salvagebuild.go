@@ -33,6 +33,11 @@ func (s *salvage) threads() error {
 				return err
 			}
 		}
+		if s.entries.full() || next == nil {
+			if err := s.entries.flush(s.out.put); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -105,8 +110,8 @@ func (s *salvage) mend(f *found) error {
 		owner := newEncoder(len(f.thread))
 		owner.b = append(owner.b, f.thread...)
 		put(bucketTurnID, turnIDKey(turn.ID), owner)
-		if err := putLists(s.putEncoded, f.thread, turn); err != nil {
-			errs = append(errs, err)
+		for _, e := range entries(f.thread, turn) {
+			s.entries.put(e.bucket, e.key, newEncoder(0))
 		}
 	}
 	if f.active.IsZero() {

@@ -6,11 +6,6 @@ import (
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
-// putEncoded stores a record that was made anew.
-func (s *salvage) putEncoded(b bucket, key []byte, e *encoder) error {
-	return s.out.put(b, key, e.seal(b, key))
-}
-
 // totals makes sure that no usage total is less than its rows. One that is more
 // stays: rows may have been lost, and what was spent was spent.
 func (s *salvage) totals() error {
@@ -28,15 +23,17 @@ func (s *salvage) totals() error {
 		}
 		sums[key].Add(row)
 	}
+	var made batch
 	for key, sum := range sums {
 		if old := s.out.get(bucketUsage, []byte(key)); old != nil {
 			if total, err := decodeUsageTotal([]byte(key), old[recordHeader:]); err == nil {
 				atLeast(sum, &total)
 			}
 		}
-		if err := s.putEncoded(bucketUsage, []byte(key), encodeUsageTotal(sum)); err != nil {
-			return err
-		}
+		made.put(bucketUsage, []byte(key), encodeUsageTotal(sum))
+	}
+	if err := made.flush(s.out.put); err != nil {
+		return err
 	}
 	return s.cubes()
 }
@@ -55,25 +52,26 @@ func atLeast(t, o *storage.UsageTotal) {
 
 // cubes makes them of the totals.
 func (s *salvage) cubes() error {
-	r := newRolling(func(key []byte, sum *storage.UsageTotal) error {
-		return s.putEncoded(bucketCube, key, encodeUsageTotal(sum))
-	})
+	var made batch
+	r := newRolling(made.cube)
 	for next := []byte{}; next != nil; {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
 		// Read some, then write: a cursor does not outlive a write.
-		var some []storage.UsageTotal
 		c := (view{s.out.tx}).cursor(bucketUsage)
 		k, record := c.Seek(next)
-		for ; k != nil && len(some) < 1000; k, record = c.Next() {
+		for ; k != nil && !made.full(); k, record = c.Next() {
 			if t, err := decodeUsageTotal(k, record[recordHeader:]); err == nil {
-				some = append(some, t)
+				r.add(&t)
 			}
 		}
-		next = bytes.Clone(k)
-		for i := range some {
-			if err := r.add(&some[i]); err != nil {
-				return err
-			}
+		if next = bytes.Clone(k); k == nil {
+			r.end()
+		}
+		if err := made.flush(s.out.put); err != nil {
+			return err
 		}
 	}
-	return r.end()
+	return nil
 }

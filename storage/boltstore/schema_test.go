@@ -79,7 +79,7 @@ func version1(t *testing.T) (path string, turn storage.Turn) {
 		bucketMeta:   {"schema": "\x00\x00\x00\x01", "boot": "\x00\x00\x00\x07"},
 	}
 	if err := db.Update(func(tx *bolt.Tx) error {
-		for b := range bucketCount {
+		for b := range bucketCube {
 			in, err := tx.CreateBucket(bucketNames[b])
 			if err != nil {
 				return err

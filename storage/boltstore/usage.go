@@ -1,13 +1,13 @@
 package boltstore
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/bobbin-bot/bobbin/storage"
 )
@@ -95,9 +95,8 @@ func (s *tally) add(q *cube, t *storage.UsageTotal, sign int64) error {
 			return err
 		}
 		if ok {
-			d := decoder{b: payload}
-			if d.addTotal(sum); d.end() != nil {
-				return damaged(b, key, errPayload.Error())
+			if err := addTotal(sum, payload); err != nil {
+				return damaged(b, key, err.Error())
 			}
 		}
 		s.changed[b][string(key)] = sum
@@ -139,16 +138,7 @@ func (v view) usage(q storage.UsageQuery) ([]storage.UsageTotal, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(g.order, func(a, b *storage.UsageTotal) int {
-		return cmp.Or(cmp.Compare(a.Day, b.Day), strings.Compare(a.UserID, b.UserID),
-			strings.Compare(a.ChannelID, b.ChannelID), strings.Compare(a.Provider, b.Provider),
-			strings.Compare(a.Model, b.Model))
-	})
-	var totals []storage.UsageTotal
-	for _, t := range g.order {
-		totals = append(totals, *t)
-	}
-	return totals, nil
+	return g.totals(), nil
 }
 
 // Calls implements [storage.Store]. The cursor is a row's key.
@@ -171,28 +161,27 @@ func (v view) calls(q storage.UsageQuery, from []byte, limit int) (rows []storag
 	if q.To != 0 {
 		end = ledgerKey((q.To + 1).Time().Unix(), 0)
 	}
-	if len(from) == 0 && q.From != 0 {
-		from = ledgerKey(q.From.Time().Unix(), 0)
+	if q.From != 0 {
+		if first := ledgerKey(q.From.Time().Unix(), 0); bytes.Compare(from, first) < 0 {
+			from = first
+		}
 	}
-	c := v.cursor(bucketLedger)
 	read := 0
-	for k, record := c.Seek(from); k != nil && before(k, end); k, record = c.Next() {
+	err = v.span(bucketLedger, from, end, func(k, payload []byte) (bool, error) {
 		if len(rows) == limit || read == scanStep {
-			return rows, hex.EncodeToString(k), nil
+			next = hex.EncodeToString(k)
+			return false, nil
 		}
 		read++
-		payload, err := unseal(bucketLedger, k, record)
-		if err != nil {
-			return nil, "", err
-		}
 		row, err := decodeLedgerRow(payload)
 		if err != nil {
-			return nil, "", damaged(bucketLedger, k, err.Error())
+			return false, damaged(bucketLedger, k, err.Error())
 		}
 		if (q.UserID == "" || q.UserID == row.UserID) && (q.ChannelID == "" || q.ChannelID == row.ChannelID) &&
 			(q.Provider == "" || q.Provider == row.Provider) && (q.Model == "" || q.Model == row.Model) {
 			rows = append(rows, row)
 		}
-	}
-	return rows, "", nil
+		return true, nil
+	})
+	return rows, next, err
 }

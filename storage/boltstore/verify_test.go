@@ -17,8 +17,8 @@ func verify(t *testing.T, s *Store) {
 	t.Helper()
 	err := s.read(context.Background(), func(v view) error {
 		var r Report
-		check := verification{view: v, ctx: context.Background(), report: &r, progress: newMeter(nil, 1)}
-		for _, f := range []func() error{check.metaRecords, check.threads, check.claims, check.ledger} {
+		check := verification{view: v, ctx: context.Background(), report: &r, progress: newMeter(nil, 1), buckets: bucketCount}
+		for _, f := range []func() error{check.metaRecords, check.threads, check.claims, check.ledger, check.totals, check.budgets, check.lists} {
 			if err := f(); err != nil {
 				return err
 			}
@@ -37,6 +37,48 @@ func verify(t *testing.T, s *Store) {
 	})
 	if err != nil && !errors.Is(err, storage.ErrClosed) {
 		t.Errorf("verify: %v", err)
+	}
+}
+
+// verifyLists checks that the lists have the entries of all turns, and no others:
+// what was forgotten must not be in them. The user of an entry in bucketMine has
+// a turn there.
+func verifyLists(t *testing.T, s *Store) {
+	t.Helper()
+	want, users := make(map[string]bool), make(map[string]bool)
+	if err := s.read(context.Background(), func(v view) error {
+		c := v.cursor(bucketThread)
+		for k, record := c.First(); k != nil; k, record = c.Next() {
+			thread, part, _ := splitThread(k)
+			if part != partTurn {
+				continue
+			}
+			r := keyReader{decoder{b: k[len(thread)+1:]}}
+			turn, err := decodeTurn(storage.ConversationKey{}, r.string(), record[recordHeader:])
+			if err != nil {
+				return err
+			}
+			users[string(mineKey(turn.UserID, thread))] = true
+			for _, e := range entries(thread, &turn) {
+				want[e.bucket.String()+string(e.key)] = true
+			}
+		}
+		for _, b := range []bucket{bucketMine, bucketVerdict} {
+			c := v.cursor(b)
+			for k, _ := c.First(); k != nil; k, _ = c.Next() {
+				entry := b.String() + string(k)
+				if !want[entry] && (b == bucketVerdict || !users[string(k)]) {
+					t.Errorf("%s has an entry %q of nobody", b, k)
+				}
+				delete(want, entry)
+			}
+		}
+		return nil
+	}); err != nil && !errors.Is(err, storage.ErrClosed) {
+		t.Error(err)
+	}
+	for entry := range want {
+		t.Errorf("no entry %q", entry)
 	}
 }
 
@@ -84,12 +126,13 @@ func TestRandomOperations(t *testing.T) {
 			}
 		}
 		verify(t, s)
+		verifyLists(t, s)
 		closeTest(t, s)
 		if r, err := Verify(t.Context(), path, nil); err != nil {
 			t.Errorf("Verify of what ordinary use has left: %v\n%q", err, r.Problems)
 		}
 	}
-	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "reopened", "unsaid", "amended", "purged", "forgotten"} {
+	for _, kind := range []string{"accepted", "duplicate", "moved", "refused", "finished", "reopened", "unsaid", "amended", "purged", "forgotten", "judged", "reserved", "over budget"} {
 		if r.seen[kind] == 0 {
 			t.Errorf("nothing was %s: the test does not do what it should", kind)
 		}

@@ -92,7 +92,9 @@ func (v *verification) threadRecord(t *threadCheck, part byte, rest, payload []b
 			return "changed after the last activity of its conversation"
 		}
 		v.entry(bucketTurnID, turnIDKey(id), t.thread)
-		v.listed(t.thread, &turn)
+		for _, e := range entries(t.thread, &turn) {
+			v.entry(e.bucket, e.key, nil)
+		}
 	case partMessage:
 		t.messages++
 		if len(rest) != 8 || binary.BigEndian.Uint64(rest) != t.messages && !t.damaged {

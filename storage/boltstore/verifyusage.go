@@ -69,27 +69,24 @@ func (v *verification) total(key []byte, sum *storage.UsageTotal) {
 
 // totals checks the totals, and that the cubes are the sums of them.
 func (v *verification) totals() error {
-	cubesToo := v.has(bucketCube)
 	var want int64
-	r := newRolling(func(key []byte, sum *storage.UsageTotal) error {
+	r := newRolling(func(key []byte, sum *storage.UsageTotal) {
+		if !v.has(bucketCube) {
+			return
+		}
 		want++
 		payload, ok, err := v.get(bucketCube, key)
 		switch {
-		case err != nil || !cubesToo: // reported with the bucket
+		case err != nil: // reported with the bucket
 		case !ok:
 			v.report.problem("cube has no sum %q", key)
 		default:
 			var have storage.UsageTotal
-			d := decoder{b: payload}
-			if d.addTotal(&have); d.end() != nil || have != *sum {
+			if addTotal(&have, payload) != nil || have != *sum {
 				v.report.problem("cube: sum %q is not that of its totals", key)
 			}
 		}
-		return nil
 	})
-	if !cubesToo {
-		r.emit = func([]byte, *storage.UsageTotal) error { return nil }
-	}
 	whole := true
 	if err := v.records(bucketUsage, func(key, payload []byte) error {
 		v.report.UsageTotals++
@@ -102,14 +99,12 @@ func (v *verification) totals() error {
 			v.report.problem("record %q in %s: %v", key, bucketUsage, err)
 			return nil
 		}
-		return r.add(&t)
+		r.add(&t)
+		return nil
 	}); err != nil {
 		return err
 	}
-	if err := r.end(); err != nil {
-		return err
-	}
-	if !whole {
+	if r.end(); !whole {
 		want = -1 // what is damaged is in the cubes still
 	}
 	return v.count(bucketCube, want)
@@ -137,16 +132,6 @@ func (v *verification) budgets() error {
 		}
 		return nil
 	})
-}
-
-// listed checks that a turn is in the lists it belongs to.
-func (v *verification) listed(thread []byte, t *storage.Turn) {
-	_ = putLists(func(b bucket, key []byte, _ *encoder) error {
-		if v.has(b) && (b != bucketMine || len(t.Calls) > 0) { // without calls it may never have been finished
-			v.entry(b, key, nil)
-		}
-		return nil
-	}, thread, t)
 }
 
 // lists checks the entries alone; that each turn has its own is checked with the

@@ -52,9 +52,20 @@ func guard(fn func() error) (err error) {
 
 func (v view) cursor(b bucket) *bolt.Cursor { return v.tx.Bucket(bucketNames[b]).Cursor() }
 
-// has reports whether the file has a bucket: one of an older layout lacks some
-// until it is opened for writing.
-func (v view) has(b bucket) bool { return v.tx.Bucket(bucketNames[b]) != nil }
+// buckets is the end of those that the file's layout has. An older one gets the
+// others when it is opened for writing, and has them in part if that was
+// interrupted.
+func (v view) buckets() (bucket, error) {
+	version, err := v.metaNumber("schema")
+	return bucketsOf(version), err
+}
+
+func bucketsOf(version uint32) bucket {
+	if version < 3 {
+		return bucketCube
+	}
+	return bucketCount
+}
 
 // get returns a record's payload and whether there is a record.
 func (v view) get(b bucket, key []byte) (payload []byte, ok bool, err error) {
@@ -64,6 +75,56 @@ func (v view) get(b bucket, key []byte) (payload []byte, ok bool, err error) {
 	}
 	payload, err = unseal(b, key, record)
 	return payload, err == nil, err
+}
+
+// span calls fn with the records whose keys are from first on and below end, nil
+// being no end, until it wants no more. The records on both sides are verified
+// too: one of them may belong between, with a damaged key.
+func (v view) span(b bucket, first, end []byte, fn func(k, payload []byte) (more bool, err error)) error {
+	if err := v.absent(b, first); err != nil {
+		return err
+	}
+	c := v.cursor(b)
+	for k, record := c.Seek(first); k != nil; k, record = c.Next() {
+		payload, err := unseal(b, k, record)
+		if err != nil {
+			return err
+		}
+		if end != nil && bytes.Compare(k, end) >= 0 {
+			return nil
+		}
+		if more, err := fn(k, payload); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// spanBack is span from the end to the first.
+func (v view) spanBack(b bucket, first, end []byte, fn func(k, payload []byte) (more bool, err error)) error {
+	c := v.cursor(b)
+	k, record := c.Seek(end)
+	if k != nil && end != nil {
+		if _, err := unseal(b, k, record); err != nil {
+			return err
+		}
+		k, record = c.Prev()
+	} else {
+		k, record = c.Last()
+	}
+	for ; k != nil; k, record = c.Prev() {
+		payload, err := unseal(b, k, record)
+		if err != nil {
+			return err
+		}
+		if bytes.Compare(k, first) < 0 {
+			return nil
+		}
+		if more, err := fn(k, payload); err != nil || !more {
+			return err
+		}
+	}
+	return nil
 }
 
 // absent returns an error if a record that get did not find may be there

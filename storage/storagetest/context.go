@@ -28,6 +28,10 @@ var contextCases = []testCase{
 			}
 		}
 		t.is(second(t.store.Turn(t.ctx(), "new")), storage.ErrNotFound, "turn of a canceled Accept")
+		t.wantReservations(after(time.Hour), may("1", 1, 1))
+		if t.spent(perDay(storage.ScopeUser, "U1", 1, 1), start).Lifted {
+			t.Errorf("a canceled Lift lifts")
+		}
 		t.wantOnce("keys of canceled calls", true, event("new"), event("once"), event("again"))
 		_, err := t.store.Acquire(t.ctx(), thread, "other", after(2*time.Hour), time.Hour)
 		t.ok(err, "acquire when the lease was to end, before a canceled Renew")
@@ -88,6 +92,7 @@ func (t *T) everyMethodReady() storage.Lease {
 	t.accept(question("1"), question("2"), question("3"), question("ended"))
 	l := t.acquire(thread, "w")
 	t.advance(l, "ended", storage.StateReceived, storage.StateFailed)
+	t.reserves(may("1", 1, 1))
 	return l
 }
 
@@ -136,7 +141,22 @@ func (t *T) everyMethod(l storage.Lease) map[string]func(context.Context) error 
 		"RecordUsage": func(ctx context.Context) error {
 			return s.RecordUsage(ctx, []storage.UsageRow{call("U1", "C1", "m", start)})
 		},
-		"Usage": func(ctx context.Context) error { return second(s.Usage(ctx, storage.UsageQuery{})) },
+		"Calls": func(ctx context.Context) error {
+			_, _, err := s.Calls(ctx, storage.UsageQuery{}, "", 1)
+			return err
+		},
+		"Reserve": func(ctx context.Context) error { return s.Reserve(ctx, may("3", 1, 1), nil) },
+		"Settle": func(ctx context.Context) error {
+			return s.Settle(ctx, "1", []storage.UsageRow{call("U1", "C1", "m", start)})
+		},
+		"Reservations": func(ctx context.Context) error { return second(s.Reservations(ctx, after(time.Hour))) },
+		"Spent":        func(ctx context.Context) error { return second(s.Spent(ctx, nil, start)) },
+		"Lift": func(ctx context.Context) error {
+			return s.Lift(ctx, storage.Lift{Scope: storage.ScopeUser, ID: "U1", Day: storage.DayOf(start)})
+		},
+		"Verdicts":      func(ctx context.Context) error { return second(s.Verdicts(ctx, 1, start, 1)) },
+		"Conversations": func(ctx context.Context) error { return second(s.Conversations(ctx, "U1", 1)) },
+		"Usage":         func(ctx context.Context) error { return second(s.Usage(ctx, storage.UsageQuery{})) },
 		"Purge": func(ctx context.Context) error {
 			return second(s.Purge(ctx, storage.Before{Dedupe: after(time.Hour)}, 10))
 		},

@@ -66,6 +66,27 @@ var finishCases = []testCase{
 			check("a second Finish from " + string(from))
 		}
 	}},
+	{"finish/recorded", "calls that the ledger has already are in the turn, before the others, and are not recorded again", func(t *T) {
+		t.accept(question("1"))
+		before, now := call("U1", "C1", "before", start), call("U1", "C1", "now", after(time.Second))
+		before.ThreadTS, before.Outcome = "1700000000.000100", "timeout"
+		now.ThreadTS, now.Fallback = "1700000000.000100", true
+		t.ok(t.store.Settle(t.ctx(), "1", []storage.UsageRow{before}), "settle")
+		r := storage.Result{TurnID: "1", From: storage.StateReceived, At: start, Recorded: []storage.UsageRow{before}, Usage: []storage.UsageRow{now}}
+		got := t.finish(t.acquire(thread, "w"), r)
+		r.Recorded[0].Model, *r.Recorded[0].Price = "changed", storage.Price{} // must not reach the store
+		for range 2 {
+			want := []storage.UsageRow{call("U1", "C1", "before", start), now}
+			want[0].ThreadTS, want[0].Outcome = before.ThreadTS, before.Outcome
+			t.sameRows(t.turn("1").Calls, want, "calls of the turn")
+			t.wantCalls(storage.UsageQuery{}, 10, want)
+			t.wantUsage("of both", storage.UsageQuery{}, addedUp(storage.UsageQuery{}, want)...)
+			t.reopen()
+		}
+		if len(got.Calls) != 2 {
+			t.Errorf("Finish returned %+v", got.Calls)
+		}
+	}},
 	{"finish/race", "of many equal Finish calls exactly one is stored", func(t *T) {
 		t.accept(question("1"))
 		l := t.acquire(thread, "w")

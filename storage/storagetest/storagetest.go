@@ -29,7 +29,7 @@ type Harness struct {
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	for _, c := range slices.Concat(
 		acceptCases, stateCases, leaseCases, orderCases, joinCases, finishCases, reopenCases, replaceCases, unsayCases, amendCases, watermarkCases, historyCases,
-		copyCases, feedbackCases, usageCases, purgeCases, forgetCases, forgetPersonCases, exportCases, durableCases, contextCases,
+		copyCases, feedbackCases, usageCases, usageByCases, callsCases, reserveCases, verdictCases, conversationCases, purgeCases, forgetCases, forgetPersonCases, exportCases, durableCases, contextCases,
 	) {
 		t.Run(c.name, func(t *testing.T) {
 			h := open(t)
