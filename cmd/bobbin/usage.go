@@ -44,8 +44,8 @@ far), last-month, year (12 calendar months, this one included), or --since and
 --until, both included.
 
 Money is in USD. A price that is not known is shown as unknown, and such calls are
-in no sum of money. First text and duration are those of answers; p50 and p95 are
-exact to a fifth. On a narrow terminal the table leaves columns out.
+in no sum of money. First text and duration are those of answers; p50 and p95 come
+from classes that grow by 1.4 each. On a narrow terminal the table leaves columns out.
 
 CSV and JSON have everything: cost_nano_usd is exact (1 USD is 1000000000), and
 empty or null if it is not known; unpriced_calls are the answers that it leaves
