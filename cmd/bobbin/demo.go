@@ -98,6 +98,9 @@ func demo(ctx context.Context, env *environment, o demoOptions) (err error) {
 		return usageError{fmt.Errorf("--dashboard: %w", err)}
 	}
 	c.Access.Admins = []string{"U0ANN"}
+	if o.provider == "" { // of a real one the price may not be known
+		c.Budget.UserDailyTokens, c.Budget.WorkspaceMonthlyUSD = 200_000, 25
+	}
 	c.Log.Level = "warn"
 	if o.verbose {
 		c.Log.Level = "debug"

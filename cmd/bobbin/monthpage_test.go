@@ -25,7 +25,7 @@ func TestMonthPages(t *testing.T) {
 			step(t, ctx, "open the Home tab", chromedp.Click(testID("home-tab")))
 			look(t, ctx, "see the view", chromedp.Poll[bool](`document.body.innerText.includes("My usage")`))
 			text := look(t, ctx, "read it", chromedp.Evaluate[string](`document.body.innerText`))
-			for _, want := range []string{"My conversations", "Model providers", "gateway", "Workspace", "Dearest people", "█"} {
+			for _, want := range []string{"My budget", "My conversations", "Model providers", "gateway", "Workspace", "Dearest people", "█"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("the Home shows no %q:\n%s", want, text)
 				}
