@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -36,6 +37,22 @@ func slackTurn(n int64) (storage.Turn, []storage.DedupeKey) {
 }
 
 func BenchmarkAccept(b *testing.B) {
+	benchCallers(b, "turns/s", func(s *Store, i int64) error {
+		t, keys := slackTurn(i)
+		fresh, err := s.Accept(b.Context(), t, keys)
+		if err == nil && !fresh {
+			err = errors.New("it is not fresh")
+		}
+		return err
+	}, func(b *testing.B, callers int) {
+		if callers == 64 {
+			b.ReportMetric(15_000, "budget-turns/s")
+		}
+	})
+}
+
+// benchCallers has one caller write, and then 64 at once. report may add figures.
+func benchCallers(b *testing.B, unit string, write func(s *Store, i int64) error, report func(b *testing.B, callers int)) {
 	for _, callers := range []int{1, 64} {
 		b.Run(fmt.Sprint(callers), func(b *testing.B) {
 			s := openBench(b)
@@ -46,18 +63,15 @@ func BenchmarkAccept(b *testing.B) {
 			for range callers {
 				wg.Go(func() {
 					for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
-						t, keys := slackTurn(i)
-						if fresh, err := s.Accept(b.Context(), t, keys); !fresh || err != nil {
-							b.Errorf("Accept: %v, %v", fresh, err)
+						if err := write(s, i); err != nil {
+							b.Errorf("write %d: %v", i, err)
 						}
 					}
 				})
 			}
 			wg.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "turns/s")
-			if callers == 64 {
-				b.ReportMetric(15_000, "budget-turns/s")
-			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), unit)
+			report(b, callers)
 		})
 	}
 }
@@ -180,31 +194,14 @@ func BenchmarkFinish(b *testing.B) {
 // BenchmarkRecordUsage stores a call's row with what it adds to totals and cubes,
 // beside BenchmarkAccept.
 func BenchmarkRecordUsage(b *testing.B) {
-	for _, callers := range []int{1, 64} {
-		b.Run(fmt.Sprint(callers), func(b *testing.B) {
-			s := openBench(b)
-			b.ReportAllocs()
-			var n atomic.Int64
-			var wg sync.WaitGroup
-			b.ResetTimer()
-			for range callers {
-				wg.Go(func() {
-					for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
-						t, _ := slackTurn(i)
-						row := storage.UsageRow{
-							TurnID: t.ID, UserID: t.UserID, ChannelID: t.Key.ChannelID, Provider: "p", Model: "m", At: t.ReceivedAt,
-							InputTokens: 900, OutputTokens: 40, Outcome: storage.OutcomeOK, FirstToken: time.Duration(1+i%7) * time.Second, Duration: time.Duration(5+i%11) * time.Second,
-						}
-						if err := s.RecordUsage(b.Context(), []storage.UsageRow{row}); err != nil {
-							b.Errorf("RecordUsage: %v", err)
-						}
-					}
-				})
-			}
-			wg.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-		})
-	}
+	benchCallers(b, "rows/s", func(s *Store, i int64) error {
+		t, _ := slackTurn(i)
+		return s.RecordUsage(b.Context(), []storage.UsageRow{{
+			TurnID: t.ID, UserID: t.UserID, ChannelID: t.Key.ChannelID, Provider: "p", Model: "m", At: t.ReceivedAt,
+			InputTokens: 900, OutputTokens: 40, Outcome: storage.OutcomeOK,
+			FirstToken: time.Duration(1+i%7) * time.Second, Duration: time.Duration(5+i%11) * time.Second,
+		}})
+	}, func(*testing.B, int) {})
 }
 
 // BenchmarkHistory reads a thread of 100 messages, as each prompt does.

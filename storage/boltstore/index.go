@@ -98,7 +98,7 @@ func (c *change) judge(t *storage.Turn, userID string, before int) {
 // list stages the entry of a turn in its user's list.
 func (c *change) list(t *storage.Turn, thread []byte) {
 	key := mineKey(t.UserID, thread)
-	if c.tx.Bucket(bucketNames[bucketMine]).Get(key) == nil {
+	if !c.exists(bucketMine, key) {
 		c.putEmpty(bucketMine, key)
 	}
 }

@@ -67,7 +67,7 @@ func (s *Store) Settle(ctx context.Context, turnID string, rows []storage.UsageR
 // release stages the end of a turn's reservation, if it has one.
 func (c *change) release(turnID string) {
 	key := reservationKey(turnID)
-	if c.tx.Bucket(bucketNames[bucketBudget]).Get(key) != nil {
+	if c.exists(bucketBudget, key) {
 		c.delete(bucketBudget, key)
 	}
 }

@@ -77,6 +77,9 @@ func (v view) get(b bucket, key []byte) (payload []byte, ok bool, err error) {
 	return payload, err == nil, err
 }
 
+// exists reports whether there is a record, which it does not read.
+func (v view) exists(b bucket, key []byte) bool { return v.tx.Bucket(bucketNames[b]).Get(key) != nil }
+
 // span calls fn with the records whose keys are from first on and below end, nil
 // being no end, until it wants no more. The records on both sides are verified
 // too: one of them may belong between, with a damaged key.
