@@ -52,15 +52,8 @@ type dashboardTotals struct {
 	UnpricedCalls   int64 `json:"unpriced_calls"`  // successful ones whose price is unknown
 	EstimatedCalls  int64 `json:"estimated_calls"` // whose tokens we counted ourselves
 
-	FirstToken *dashboardQuantiles `json:"first_token_ms"` // null: nothing measured
-	Duration   *dashboardQuantiles `json:"duration_ms"`
-}
-
-// dashboardQuantiles are milliseconds.
-type dashboardQuantiles struct {
-	P50 int64 `json:"p50"`
-	P95 int64 `json:"p95"`
-	P99 int64 `json:"p99"`
+	FirstToken *quantilesJSON `json:"first_token_ms"` // null: nothing measured
+	Duration   *quantilesJSON `json:"duration_ms"`
 }
 
 type dashboardDay struct {

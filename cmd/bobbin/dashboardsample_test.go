@@ -48,7 +48,7 @@ func sampleDashboard(now time.Time, days int) dashboardData {
 		d.Days = append(d.Days, day)
 	}
 	d.Previous = scaleTotals(d.Totals, 0.87)
-	d.Previous.FallbackAnswers, d.Previous.UnpricedCalls, d.Previous.FirstToken = d.Totals.FallbackAnswers/2, 0, &dashboardQuantiles{690, 2400, 5100}
+	d.Previous.FallbackAnswers, d.Previous.UnpricedCalls, d.Previous.FirstToken = d.Totals.FallbackAnswers/2, 0, &quantilesJSON{690, 2400, 5100}
 	for _, name := range []string{"gateway", "relay", "oasis"} {
 		if m := models[name]; m != nil {
 			d.Models = append(d.Models, *m)
@@ -84,8 +84,8 @@ func sampleTotals(rnd *rand.Rand, answers, fallbacks, failures, nanoPerToken, fi
 	}
 	if answers > 0 {
 		p50 := firstMS + rnd.Int64N(200)
-		t.FirstToken = &dashboardQuantiles{p50, p50*2 + rnd.Int64N(1500), p50*4 + rnd.Int64N(4000)}
-		t.Duration = &dashboardQuantiles{p50 * 8, p50 * 17, p50 * 30}
+		t.FirstToken = &quantilesJSON{p50, p50*2 + rnd.Int64N(1500), p50*4 + rnd.Int64N(4000)}
+		t.Duration = &quantilesJSON{p50 * 8, p50 * 17, p50 * 30}
 	}
 	return t
 }

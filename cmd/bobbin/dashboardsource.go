@@ -157,8 +157,11 @@ func (v *overview) budgets(ctx context.Context, d *dashboardData, name func(stri
 		return err
 	}
 	slices.SortStableFunc(spends, func(a, b storage.Spend) int {
-		if c := cmp.Compare(a.ID, ""); (c == 0) != (b.ID == "") {
-			return c // the workspace's first
+		if all := a.Scope == storage.ScopeWorkspace; all != (b.Scope == storage.ScopeWorkspace) {
+			if all { // it concerns everybody
+				return -1
+			}
+			return 1
 		}
 		return cmp.Compare(b.Share(), a.Share())
 	})
@@ -267,14 +270,6 @@ func totalsOf(t *storage.UsageTotal) dashboardTotals {
 		Calls: t.Calls, Answers: t.Answers(), Failures: t.Failures, FallbackAnswers: t.Fallbacks,
 		InputTokens: t.InputTokens, CachedTokens: t.CachedInputTokens, OutputTokens: t.OutputTokens, ReasoningTokens: t.ReasoningTokens,
 		CostNanoUSD: t.CostNanoUSD, UnpricedCalls: t.UnpricedCalls, EstimatedCalls: t.EstimatedCalls,
-		FirstToken: quantilesOf(&t.FirstToken), Duration: quantilesOf(&t.Duration),
+		FirstToken: jsonQuantiles(&t.FirstToken), Duration: jsonQuantiles(&t.Duration),
 	}
-}
-
-func quantilesOf(h *storage.Histogram) *dashboardQuantiles {
-	q := jsonQuantiles(h)
-	if q == nil {
-		return nil
-	}
-	return &dashboardQuantiles{P50: q.P50, P95: q.P95, P99: q.P99}
 }
