@@ -104,15 +104,14 @@ func (b *Bot) settleAnswer(ctx context.Context, turn storage.Turn, a answer) err
 // it cost nobody knows: the prompt, as it was estimated, and the text that had
 // been stored.
 func (b *Bot) settleLost(ctx context.Context, r storage.Reservation, text string) error {
-	row := storage.UsageRow{
-		TurnID: r.TurnID, UserID: r.UserID, ChannelID: r.ChannelID, ThreadTS: r.ThreadTS,
-		Provider: r.Provider, Model: r.Model, At: r.At, Price: r.Price,
-		InputTokens: r.InputTokens, OutputTokens: min(r.OutputTokens, int64(b.o.Estimator.Text(r.Model, len(text)))),
-		Estimated: true, Outcome: storage.OutcomeLost,
-	}
-	if r.Price != nil {
-		row.CostNanoUSD = llm.Price(*r.Price).Cost(llm.Usage{InputTokens: row.InputTokens, OutputTokens: row.OutputTokens})
-	}
+	turn := storage.Turn{ID: r.TurnID, UserID: r.UserID, Key: storage.ConversationKey{ChannelID: r.ChannelID, ThreadTS: r.ThreadTS}}
+	row := UsageRow(turn, llm.Attempt{
+		Provider: r.Provider, Model: r.Model, Start: r.At, Price: (*llm.Price)(r.Price),
+		Usage: llm.Usage{
+			InputTokens: r.InputTokens, OutputTokens: min(r.OutputTokens, int64(b.o.Estimator.Text(r.Model, len(text)))), Estimated: true,
+		},
+	})
+	row.Outcome = storage.OutcomeLost
 	b.log.Info("a model call was cut off; booked as an estimate", "turn", r.TurnID, "provider", r.Provider, "tokens", row.InputTokens+row.OutputTokens)
 	return b.settle(ctx, r.TurnID, []storage.UsageRow{row})
 }
@@ -159,31 +158,26 @@ func (e budgetError) Error() string { return string(e) }
 
 // overBudget says what is used up, until when, and whom to ask.
 func (b *Bot) overBudget(ctx context.Context, s storage.Spend, turn storage.Turn, now time.Time) string {
-	whose := map[storage.Scope]string{storage.ScopeUser: "Your budget", storage.ScopeChannel: "This channel's budget",
-		storage.ScopeWorkspace: "The workspace's budget"}[s.Scope]
+	whose := whoseBudget(s.Scope)
 	verb := "is used up"
 	if s.Share() < 1 {
 		verb = "has no room for this question"
 	}
-	text := whose + " for " + periodName(s.Period) + " " + verb + ": " + spendText(s) + "."
+	text := strings.ToUpper(whose[:1]) + whose[1:] + " for " + periodName(s.Period) + " " + verb + ": " + spendText(s) + "."
 	if s.ReservedTokens > 0 {
 		text += " Answers being written may take the rest; it may fit when they are done."
 	}
-	return text + " It starts anew in " + roundUp((s.Last + 1).Time().Sub(now)) + " (" + (s.Last + 1).Time().Format("2 January, 15:04 MST") + "). " +
+	return text + " It starts anew in " + untilAfter(s.Last, now) + " (" + momentAfter(s.Last) + "). " +
 		b.whoLifts(ctx, s, turn.UserID)
 }
 
 // whoLifts says who can do something about a limit, by name: a mention would
 // call them.
 func (b *Bot) whoLifts(ctx context.Context, s storage.Spend, userID string) string {
-	command := "`" + b.o.Command + " lift "
-	switch s.Scope {
-	case storage.ScopeUser:
-		command += "@" + b.nameOf(ctx, userID)
-	default:
-		command += string(s.Scope)
+	target := string(s.Scope)
+	if s.Scope == storage.ScopeUser {
+		target = "@" + b.nameOf(ctx, userID)
 	}
-	command += "`"
 	var names []string
 	for _, id := range b.o.Access.Admins {
 		names = append(names, b.nameOf(ctx, id))
@@ -195,8 +189,24 @@ func (b *Bot) whoLifts(ctx context.Context, s storage.Spend, userID string) stri
 	if len(names) > 1 {
 		who = strings.Join(names[:len(names)-1], ", ") + " or " + who
 	}
-	return "Ask " + who + ", who can lift it for today: " + command + "."
+	return "Ask " + who + ", who can lift it for today: `" + b.o.Command + " lift " + target + "`."
 }
+
+// whoseBudget is the limit's, for somebody whom it binds.
+func whoseBudget(s storage.Scope) string {
+	switch s {
+	case storage.ScopeUser:
+		return "your budget"
+	case storage.ScopeChannel:
+		return "this channel's budget"
+	}
+	return "the workspace's budget"
+}
+
+// momentAfter is when a day is over, and untilAfter how long that is from now.
+func momentAfter(last storage.Day) string { return (last + 1).Time().Format("2 January, 15:04 MST") }
+
+func untilAfter(last storage.Day, now time.Time) string { return roundUp((last + 1).Time().Sub(now)) }
 
 func periodName(p storage.Period) string {
 	if p == storage.PerMonth {

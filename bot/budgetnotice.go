@@ -55,10 +55,8 @@ func (b *Bot) notice(ctx context.Context, turn storage.Turn, s storage.Spend, at
 		return err
 	}
 	b.log.Info("a budget comes near", "scope", s.Scope, "id", s.ID, "period", s.Period, "share", at)
-	whose := map[storage.Scope]string{storage.ScopeUser: "your budget", storage.ScopeChannel: "this channel's budget",
-		storage.ScopeWorkspace: "the workspace's budget"}[s.Scope]
-	text := fmt.Sprintf("%.0f %% of %s for %s is used: %s. It starts anew in %s.", 100*s.Share(), whose, periodName(s.Period),
-		spendText(s), roundUp((s.Last + 1).Time().Sub(now)))
+	text := fmt.Sprintf("%.0f %% of %s for %s is used: %s. It starts anew in %s.", 100*s.Share(), whoseBudget(s.Scope), periodName(s.Period),
+		spendText(s), untilAfter(s.Last, now))
 	if s.Scope != storage.ScopeWorkspace {
 		b.whisper(ctx, turn.Key.ChannelID, turn.UserID, turn.Key.ThreadTS, text)
 		return nil
@@ -77,8 +75,17 @@ func (b *Bot) direct(ctx context.Context, userID, text string) error {
 	if err != nil {
 		return err
 	}
-	return b.insist(ctx, call{method: methodPost, channel: dm, rank: rankMust}, func(ctx context.Context) error {
-		_, _, err := b.api.PostMessageContext(ctx, dm, slack.MsgOptionText(text, false), slack.MsgOptionParse(false), slack.MsgOptionDisableLinkUnfurl())
+	return b.sayIn(ctx, dm, text)
+}
+
+// sayIn writes a message of our own words into a channel.
+func (b *Bot) sayIn(ctx context.Context, channelID, text string, blocks ...slack.Block) error {
+	return b.insist(ctx, call{method: methodPost, channel: channelID, rank: rankMust}, func(ctx context.Context) error {
+		opts := []slack.MsgOption{slack.MsgOptionText(text, false), slack.MsgOptionParse(false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl()}
+		if len(blocks) > 0 {
+			opts = append(opts, slack.MsgOptionBlocks(blocks...))
+		}
+		_, _, err := b.api.PostMessageContext(ctx, channelID, opts...)
 		return err
 	})
 }
@@ -91,7 +98,8 @@ func (b *Bot) lift(ctx context.Context, who actor, args []string) string {
 	if b.o.Budget == (Budget{}) {
 		return "There is no budget to lift: my configuration sets none."
 	}
-	l := storage.Lift{Day: storage.DayOf(time.Now()), By: who.UserID, At: time.Now()}
+	now := time.Now()
+	l := storage.Lift{Day: storage.DayOf(now), By: who.UserID, At: now}
 	whose := ""
 	target := ""
 	if len(args) == 1 {
@@ -115,6 +123,6 @@ func (b *Bot) lift(ctx context.Context, who actor, args []string) string {
 		return "I cannot write to my records right now. Please try again in a moment."
 	}
 	b.log.Info("budget lifted", "scope", l.Scope, "id", l.ID, "by", who.UserID)
-	return whose + " lifted until " + (l.Day + 1).Time().Format("2 January, 15:04 MST") + ", in " + roundUp((l.Day + 1).Time().Sub(l.At)) +
+	return whose + " lifted until " + momentAfter(l.Day) + ", in " + untilAfter(l.Day, l.At) +
 		". Other limits that bind the same question stay: each has to be lifted by itself."
 }

@@ -71,7 +71,7 @@ func usageSeries(totals []storage.UsageTotal, first, last storage.Day) series {
 // usageChart draws usage day by day: as Slack's chart, and as text for where it
 // has none.
 func usageChart(u usage) (*slack.DataVisualizationBlock, string) {
-	first, last := u.args.days(u.now)
+	first, last, _ := UsageDays(u.args.period, u.now)
 	s := usageSeries(u.totals, first, min(last, storage.DayOf(u.now)))
 	return s.chart(), s.bars()
 }

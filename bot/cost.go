@@ -1,7 +1,6 @@
 package bot
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,15 +33,26 @@ func (b *Bot) costReport(ctx context.Context, who actor, words []string, now tim
 	q.By = storage.ByProvider | storage.ByModel
 	totals, err := b.o.Store.Usage(ctx, q)
 	if err != nil {
-		b.log.Error("usage not read", "err", b.storeError(err))
-		return report{text: "I cannot read my records right now. Please try again in a moment."}
+		return b.unread(err)
 	}
 	whose := map[string]string{"me": "your traffic", "channel": "this channel's traffic", "workspace": "the workspace's traffic"}[args.scope]
 	return renderCost("What "+whose+" "+args.periodText(now)+" would have cost elsewhere", totals, b.o.Offers)
 }
 
-// TrafficOf is what totals say to a comparison of prices.
-func TrafficOf(totals []storage.UsageTotal) llm.Traffic {
+// Compare prices the traffic of totals at offers, in the order of [llm.Compare],
+// cut to a shortlist as [llm.Shortlist] does. priced is the part of the traffic
+// whose price is known: that of the totals in which it is.
+func Compare(totals []storage.UsageTotal, offers []llm.Offer, top int) (list []llm.Comparison, left int, traffic, priced llm.Traffic) {
+	traffic = trafficOf(totals)
+	priced = trafficOf(slices.DeleteFunc(slices.Clone(totals), func(t storage.UsageTotal) bool { return t.UnpricedCalls > 0 }))
+	list, left = llm.Shortlist(llm.Compare(traffic, offers), top, func(model string) bool {
+		return slices.ContainsFunc(totals, func(t storage.UsageTotal) bool { return t.Model == model })
+	})
+	return list, left, traffic, priced
+}
+
+// trafficOf is what totals say to a comparison of prices.
+func trafficOf(totals []storage.UsageTotal) llm.Traffic {
 	all := storage.Sum(totals)
 	return llm.Traffic{
 		Usage: llm.Usage{InputTokens: all.InputTokens, CachedInputTokens: all.CachedInputTokens, OutputTokens: all.OutputTokens, ReasoningTokens: all.ReasoningTokens},
@@ -50,40 +60,15 @@ func TrafficOf(totals []storage.UsageTotal) llm.Traffic {
 	}
 }
 
-// renderCost is a pure function. It shows every configured provider, then what is
-// listed for the models that were used, then the cheapest others.
+// renderCost is a pure function.
 func renderCost(title string, totals []storage.UsageTotal, offers []llm.Offer) report {
 	title = "*" + title + "*"
 	if len(totals) == 0 {
 		return report{text: title + "\nNothing yet: there is no traffic to compare."}
 	}
-	t := TrafficOf(totals)
-	paid := storage.Sum(totals)
-	text := title + "\nPaid: *" + costText(paid) + "* for " + count(t.Calls, "request") + ", " + thousands(t.Usage.InputTokens) + " tokens in (" +
+	shown, left, t, priced := Compare(totals, offers, costRows)
+	text := title + "\nPaid: *" + costText(storage.Sum(totals)) + "* for " + count(t.Calls, "request") + ", " + thousands(t.Usage.InputTokens) + " tokens in (" +
 		thousands(t.Usage.CachedInputTokens) + " from cache), " + thousands(t.Usage.OutputTokens) + " out"
-	priced := TrafficOf(slices.DeleteFunc(slices.Clone(totals), func(t storage.UsageTotal) bool { return t.UnpricedCalls > 0 }))
-	used := map[string]bool{}
-	for _, o := range totals {
-		used[o.Model] = true
-	}
-	all := llm.Compare(t, offers)
-	rank := func(c llm.Comparison) int {
-		switch {
-		case c.Configured:
-			return 0
-		case used[c.Model]:
-			return 1
-		}
-		return 2
-	}
-	shown := slices.Clone(all)
-	slices.SortStableFunc(shown, func(a, b llm.Comparison) int { return cmp.Compare(rank(a), rank(b)) })
-	configured := 0
-	for configured < len(shown) && shown[configured].Configured {
-		configured++
-	}
-	shown = shown[:min(len(shown), configured+costRows)]
-	slices.SortStableFunc(shown, func(a, b llm.Comparison) int { return cmp.Compare(slices.Index(all, a), slices.Index(all, b)) })
 	cells := [][]string{{"provider/model", "cost", "against paid"}}
 	for _, c := range shown {
 		name := c.Provider + "/" + c.Model
@@ -100,7 +85,7 @@ func renderCost(title string, totals []storage.UsageTotal, offers []llm.Offer) r
 		cells = append(cells, []string{name, cost, ratio})
 	}
 	notes := "* = in my configuration."
-	if left := len(all) - len(shown); left > 0 {
+	if left > 0 {
 		notes += fmt.Sprintf(" %s more on the command line: `bobbin usage --compare`.", thousands(int64(left)))
 	}
 	return report{text: text, table: table(cells), notes: notes + "\n" + strings.Join(llm.Assumptions(t, offers), " ")}

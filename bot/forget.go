@@ -68,7 +68,7 @@ func (b *Bot) forgetPerson(ctx context.Context, a aside, at time.Time) {
 	b.tell(ctx, a, "I am forgetting what you said…") // in the place of the button
 	done, err := b.erase(ctx, storage.Forgetting{UserID: a.who.UserID, At: at}, a.who.UserID)
 	if err != nil {
-		b.cannotForget(ctx, a, done, err)
+		b.tellLast(ctx, a, b.unforgotten(done, err))
 		return
 	}
 	b.log.Info("forgot a person", "conversations", done.Conversations, "turns", done.Turns, "messages", done.Messages)
@@ -81,26 +81,33 @@ func (b *Bot) forgetPerson(ctx context.Context, a aside, at time.Time) {
 
 // forgetThread forgets a conversation, if who asks for it may.
 func (b *Bot) forgetThread(ctx context.Context, a aside, key storage.ConversationKey, at time.Time) {
-	no, known, err := b.mayForget(ctx, a.who, key)
+	done, known, why := b.forgetConversation(ctx, a.who, key, at)
 	switch {
-	case err != nil:
-		b.cannotRead(ctx, a, err)
-		return
-	case no != allowed:
-		b.tell(ctx, a, string(no))
-		return
+	case why != "":
+		b.tellLast(ctx, a, why)
 	case !known:
 		b.tell(ctx, a, "I remember nothing of this thread. `forget` is about the thread in which it is written; "+
 			"`"+b.o.Command+" forget me` is about everything you said.")
-		return
+	default:
+		b.tell(ctx, a, "I have forgotten this thread: "+erased(done)+". "+slackKeeps)
 	}
-	done, err := b.erase(ctx, storage.Forgetting{Key: key, At: at}, a.who.UserID)
+}
+
+// forgetConversation forgets one, if who asks for it may. why is what to say if it
+// was not forgotten, or not all; known is false if there was nothing.
+func (b *Bot) forgetConversation(ctx context.Context, who actor, key storage.ConversationKey, at time.Time) (done storage.Forgotten, known bool, why string) {
+	no, known, err := b.mayForget(ctx, who, key)
 	if err != nil {
-		b.cannotForget(ctx, a, done, err)
-		return
+		return done, known, b.unreadable(err)
+	}
+	if no != allowed || !known {
+		return done, known, string(no)
+	}
+	if done, err = b.erase(ctx, storage.Forgetting{Key: key, At: at}, who.UserID); err != nil {
+		return done, known, b.unforgotten(done, err)
 	}
 	b.log.Info("forgot a conversation", "turns", done.Turns, "messages", done.Messages)
-	b.tell(ctx, a, "I have forgotten this thread: "+erased(done)+". "+slackKeeps)
+	return done, known, ""
 }
 
 // erased is what was forgotten, in words.
@@ -190,22 +197,37 @@ func (b *Bot) stopAll(ctx context.Context, f storage.Forgetting, why stoppedErro
 	return open, nil
 }
 
-func (b *Bot) cannotRead(ctx context.Context, a aside, err error) {
+func (b *Bot) cannotRead(ctx context.Context, a aside, err error) { b.tell(ctx, a, b.unreadable(err)) }
+
+// unreadable logs an error of the store and says it to a person.
+func (b *Bot) unreadable(err error) string {
 	b.log.Error("records not read", "err", b.storeError(err))
-	b.tell(ctx, a, "I cannot read my records right now. Please try again later.")
+	return "I cannot read my records right now. Please try again later."
 }
 
-// cannotForget says that not all was forgotten, and what to do.
-func (b *Bot) cannotForget(ctx context.Context, a aside, done storage.Forgotten, err error) {
+// unforgotten logs that not all was forgotten, and says what to do.
+func (b *Bot) unforgotten(done storage.Forgotten, err error) string {
 	b.log.Error("not all was forgotten", "turns", done.Turns, "messages", done.Messages, "err", b.storeError(err))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second) // the bot may be stopping
-	defer cancel()
-	text := "I could not forget everything: something went wrong with my records. Please ask whoever runs me."
 	switch {
 	case errors.Is(err, storage.ErrConflict):
-		text = "I could not forget everything: an answer is still being written. Please try again in a minute."
+		return "I could not forget everything: an answer is still being written. Please try again in a minute."
 	case errors.Is(err, context.Canceled), errors.Is(err, errShutdown):
-		text = "I was stopped before I had forgotten everything. Please try again in a minute."
+		return "I was stopped before I had forgotten everything. Please try again in a minute."
 	}
+	return "I could not forget everything: something went wrong with my records. Please ask whoever runs me."
+}
+
+// lastWords gives what must be said a moment more if the bot is stopping.
+func lastWords(ctx context.Context) (context.Context, context.CancelFunc) {
+	if ctx.Err() == nil {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+}
+
+// tellLast is tell with lastWords.
+func (b *Bot) tellLast(ctx context.Context, a aside, text string) {
+	ctx, cancel := lastWords(ctx)
+	defer cancel()
 	b.tell(ctx, a, text)
 }

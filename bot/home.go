@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,10 +34,8 @@ func (h *homes) init() {
 func (h *homes) ask(userID string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, id := range h.queue {
-		if id == userID {
-			return
-		}
+	if slices.Contains(h.queue, userID) {
+		return
 	}
 	h.queue = append(h.queue, userID)
 	select {
@@ -58,7 +57,7 @@ func (h *homes) next(now time.Time) (userID string, wait time.Duration) {
 	for i, id := range h.queue {
 		at, recent := h.shown[id]
 		if !recent {
-			h.queue = append(h.queue[:i], h.queue[i+1:]...)
+			h.queue = slices.Delete(h.queue, i, i+1)
 			h.shown[id] = now
 			return id, 0
 		}

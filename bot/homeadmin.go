@@ -2,11 +2,9 @@ package bot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -16,7 +14,7 @@ import (
 
 // homeWorkspace is what admins see beside their own: figures and verdicts, and
 // nobody's words.
-func (b *Bot) homeWorkspace(ctx context.Context, h home) []slack.Block {
+func (b *Bot) homeWorkspace(h home) []slack.Block {
 	w := h.workspace
 	blocks := []slack.Block{slack.NewDividerBlock(), header("Workspace")}
 	blocks = append(blocks, paragraphs(periods(w.totals, h.now))...)
@@ -109,37 +107,13 @@ func (b *Bot) forgetFromHome(_ context.Context, who actor, a action) (string, er
 	key := storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: channel, ThreadTS: ts}
 	at := slackTime(a.TS)
 	b.spawn <- func(ctx context.Context) {
-		if text := b.forgetHomeThread(ctx, who, key, at); text != "" {
-			if err := b.direct(ctx, who.UserID, text); err != nil {
-				b.log.Warn("private answer not shown", "err", err)
-			}
+		// The Home shows that it is gone; only why it is not is to be said.
+		if _, _, why := b.forgetConversation(ctx, who, key, at); why != "" {
+			ctx, cancel := lastWords(ctx)
+			defer cancel()
+			b.notShown(b.direct(ctx, who.UserID, why))
 		}
 		b.homes.ask(who.UserID)
 	}
 	return "", nil
-}
-
-// forgetHomeThread returns what to say, or "" if all went as it should: the Home
-// shows it.
-func (b *Bot) forgetHomeThread(ctx context.Context, who actor, key storage.ConversationKey, at time.Time) string {
-	no, known, err := b.mayForget(ctx, who, key)
-	switch {
-	case err != nil:
-		b.log.Error("records not read", "err", b.storeError(err))
-		return "I cannot read my records right now. Please try again later."
-	case no != allowed:
-		return string(no)
-	case !known:
-		return ""
-	}
-	done, err := b.erase(ctx, storage.Forgetting{Key: key, At: at}, who.UserID)
-	switch {
-	case errors.Is(err, storage.ErrConflict):
-		return "I could not forget the conversation: an answer is still being written in it. Please try again in a minute."
-	case err != nil:
-		b.log.Error("not all was forgotten", "err", b.storeError(err))
-		return "I could not forget the conversation: something went wrong with my records. Please ask whoever runs me."
-	}
-	b.log.Info("forgot a conversation", "turns", done.Turns, "messages", done.Messages)
-	return ""
 }

@@ -34,7 +34,7 @@ func (b *Bot) homeBlocks(ctx context.Context, userID string, now time.Time) []sl
 	blocks = append(blocks, b.homeConversations(h)...)
 	blocks = append(blocks, b.homeModel()...)
 	if h.workspace != nil {
-		blocks = append(blocks, b.homeWorkspace(ctx, h)...)
+		blocks = append(blocks, b.homeWorkspace(h)...)
 	}
 	return append(blocks, slack.NewDividerBlock(),
 		slack.NewActionBlock("", button(actionHomeRefresh, "refresh", "Refresh")),
@@ -177,14 +177,11 @@ func (b *Bot) homeModel() []slack.Block {
 		}
 		text += "."
 	}
-	var own []string
-	for id, c := range b.o.Chat.Channels {
+	for _, c := range b.o.Chat.Channels {
 		if c.Model != "" || c.SystemPrompt != "" {
-			own = append(own, "<#"+id+">")
+			text += " Some channels have a model or a prompt of their own."
+			break
 		}
-	}
-	if len(own) > 0 {
-		text += " Some channels have a model or a prompt of their own."
 	}
 	prompt := b.o.Chat.SystemPrompt
 	if short := clip(prompt, 600); short != prompt {

@@ -45,7 +45,7 @@ func (r report) blocks() []slack.Block {
 		blocks = append(blocks, paragraphs(fenced(r.table))...)
 	}
 	if r.notes != "" {
-		blocks = append(blocks, slack.NewContextBlock("", slack.NewTextBlockObject(slack.MarkdownType, clip(r.notes, sectionLimit), false, false)))
+		blocks = append(blocks, note(r.notes))
 	}
 	return blocks
 }
@@ -96,9 +96,8 @@ func (b *Bot) tellReport(ctx context.Context, a aside, r report) {
 
 // sayReport says a report with its chart or, where that is refused, with bars.
 func (b *Bot) sayReport(r report, say func(text string, blocks ...slack.Block) error) {
-	var err error
 	if blocks := r.blocks(); blocks != nil && !b.charts.refused.Load() {
-		if err = say(r.text, blocks...); !blocksRefused(err) {
+		if err := say(r.text, blocks...); !blocksRefused(err) {
 			b.notShown(err)
 			return
 		}

@@ -37,24 +37,31 @@ func (a usageArgs) parse(command string, words []string) (usageArgs, error) {
 	return a, nil
 }
 
-// days are the first and the last day (UTC) of the period that now is in. The last
-// one may lie ahead: totals of whole months cost less to read.
-func (a usageArgs) days(now time.Time) (first, last storage.Day) {
+// UsageDays are the first and the last day (UTC) of a period: today, week (the
+// last 7 days), month (the calendar month that now is in), last-month, or year (12
+// calendar months, this one included). ok is false for any other. The last day may
+// lie ahead: totals of whole months cost less to read.
+func UsageDays(period string, now time.Time) (first, last storage.Day, ok bool) {
 	today := storage.DayOf(now)
-	switch a.period {
+	month, end := storage.PerMonth.Days(now)
+	switch period {
+	case "today":
+		return today, today, true
 	case "week":
-		return today - 6, today
+		return today - 6, today, true
 	case "month":
-		return storage.PerMonth.Days(now)
+		return month, end, true
 	case "last-month":
-		first, _ := storage.PerMonth.Days(now)
-		return storage.PerMonth.Days((first - 1).Time())
+		first, last = storage.PerMonth.Days((month - 1).Time())
+		return first, last, true
+	case "year":
+		return storage.DayOf(month.Time().AddDate(0, -11, 0)), end, true
 	}
-	return today, today
+	return 0, 0, false
 }
 
 func (a usageArgs) periodText(now time.Time) string {
-	first, _ := a.days(now)
+	first, _, _ := UsageDays(a.period, now)
 	switch a.period {
 	case "week":
 		return "in the last 7 days"
@@ -75,7 +82,7 @@ func (a usageArgs) refused(b *Bot, who actor) string {
 // query selects what is asked for.
 func (a usageArgs) query(who actor, now time.Time) storage.UsageQuery {
 	q := storage.UsageQuery{By: storage.ByDay | storage.ByProvider | storage.ByModel}
-	q.From, q.To = a.days(now)
+	q.From, q.To, _ = UsageDays(a.period, now)
 	switch a.scope {
 	case "me":
 		q.UserID = who.UserID
@@ -94,11 +101,9 @@ type usage struct {
 	spends []storage.Spend      // the limits that bind
 }
 
-var defaultUsage = usageArgs{scope: "me", period: "today"}
-
 // usageReport is the answer to the usage command.
 func (b *Bot) usageReport(ctx context.Context, who actor, words []string, now time.Time) report {
-	args, err := defaultUsage.parse("usage", words)
+	args, err := usageArgs{scope: "me", period: "today"}.parse("usage", words)
 	if err != nil {
 		return report{text: err.Error()}
 	}
@@ -107,10 +112,15 @@ func (b *Bot) usageReport(ctx context.Context, who actor, words []string, now ti
 	}
 	u, err := b.readUsage(ctx, who, args, now)
 	if err != nil {
-		b.log.Error("usage not read", "err", b.storeError(err))
-		return report{text: "I cannot read my records right now. Please try again in a moment."}
+		return b.unread(err)
 	}
 	return renderUsage(u)
+}
+
+// unread is the report of what could not be read.
+func (b *Bot) unread(err error) report {
+	b.log.Error("usage not read", "err", b.storeError(err))
+	return report{text: "I cannot read my records right now. Please try again in a moment."}
 }
 
 func (b *Bot) readUsage(ctx context.Context, who actor, args usageArgs, now time.Time) (usage, error) {
@@ -183,7 +193,7 @@ func budgetLine(s storage.Spend, now time.Time) string {
 	if s.Lifted {
 		return text + ", lifted until the day is over"
 	}
-	return text + ", anew in " + roundUp((s.Last + 1).Time().Sub(now))
+	return text + ", anew in " + untilAfter(s.Last, now)
 }
 
 // usageRows are the lines of the table: a provider and model each, the dearest

@@ -78,14 +78,7 @@ func (b *Bot) postReport(ctx context.Context, due time.Time) error {
 	}
 	r := weekly(totals, before, last)
 	b.sayReport(r, func(text string, blocks ...slack.Block) error {
-		return b.insist(ctx, call{method: methodPost, channel: b.o.Report.ChannelID, rank: rankMust}, func(ctx context.Context) error {
-			opts := []slack.MsgOption{slack.MsgOptionText(text, false), slack.MsgOptionParse(false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl()}
-			if len(blocks) > 0 {
-				opts = append(opts, slack.MsgOptionBlocks(blocks...))
-			}
-			_, _, err := b.api.PostMessageContext(ctx, b.o.Report.ChannelID, opts...)
-			return err
-		})
+		return b.sayIn(ctx, b.o.Report.ChannelID, text, blocks...)
 	})
 	return nil
 }

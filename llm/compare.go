@@ -65,6 +65,32 @@ func Compare(t Traffic, offers []Offer) []Comparison {
 	return list
 }
 
+// Shortlist keeps the configured offers of a comparison, and top of the others:
+// those of models that are in use first, then the cheapest. The order stays. left
+// is how many are not in it. A top of 0 keeps all.
+func Shortlist(list []Comparison, top int, inUse func(model string) bool) (short []Comparison, left int) {
+	if top == 0 {
+		return list, 0
+	}
+	keep := make([]bool, len(list))
+	for _, wanted := range []func(model string) bool{inUse, func(string) bool { return true }} {
+		for i, c := range list {
+			if !keep[i] && top > 0 && !c.Configured && wanted(c.Model) {
+				keep[i] = true
+				top--
+			}
+		}
+	}
+	for i, c := range list {
+		if keep[i] || c.Configured {
+			short = append(short, c)
+		} else {
+			left++
+		}
+	}
+	return short, left
+}
+
 func btoi(b bool) int {
 	if b {
 		return 1

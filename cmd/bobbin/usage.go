@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bobbin-bot/bobbin/bot"
 	"github.com/bobbin-bot/bobbin/storage"
 )
 
@@ -125,7 +126,6 @@ func (o *usageOptions) query(now time.Time) (storage.UsageQuery, error) {
 
 // days are the first and the last day; 0 is none.
 func (o *usageOptions) days(now time.Time) (from, to storage.Day, err error) {
-	today := storage.DayOf(now)
 	if o.since != "" || o.until != "" {
 		if o.period != "" {
 			return 0, 0, errors.New("want either --period or --since and --until, not both")
@@ -139,7 +139,7 @@ func (o *usageOptions) days(now time.Time) (from, to storage.Day, err error) {
 			}
 			at, err := time.Parse(time.DateOnly, d.text)
 			if err != nil || storage.DayOf(at) <= 0 { // day 0 would be no limit
-				return 0, 0, fmt.Errorf("%s %q: want a day such as %s", d.flag, d.text, today)
+				return 0, 0, fmt.Errorf("%s %q: want a day such as %s", d.flag, d.text, storage.DayOf(now))
 			}
 			*d.day = storage.DayOf(at)
 		}
@@ -148,23 +148,11 @@ func (o *usageOptions) days(now time.Time) (from, to storage.Day, err error) {
 		}
 		return from, to, nil
 	}
-	// The last day may lie ahead: totals of whole months cost less to read.
-	first, last := storage.PerMonth.Days(now)
-	switch o.period {
-	case "today":
-		return today, today, nil
-	case "week":
-		return today - 6, today, nil
-	case "", "month":
-		return first, last, nil
-	case "last-month":
-		from, to = storage.PerMonth.Days((first - 1).Time())
-		return from, to, nil
-	case "year":
-		y, m, _ := now.UTC().Date()
-		return storage.DayOf(time.Date(y, m-11, 1, 0, 0, 0, 0, time.UTC)), last, nil
+	from, to, ok := bot.UsageDays(cmp.Or(o.period, "month"), now)
+	if !ok {
+		return 0, 0, fmt.Errorf("--period %q: want today, week, month, last-month or year", o.period)
 	}
-	return 0, 0, fmt.Errorf("--period %q: want today, week, month, last-month or year", o.period)
+	return from, to, nil
 }
 
 // check looks for what the query does not hold. given tells whether a flag was.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -45,7 +44,6 @@ type comparedJSON struct {
 // compared is traffic and what it costs everywhere.
 type compared struct {
 	paid        storage.UsageTotal
-	traffic     llm.Traffic
 	priced      llm.Traffic // the part of it whose price is known
 	list        []llm.Comparison
 	left        int // listed models that are not in list
@@ -121,42 +119,11 @@ func comparedProviders(env *environment) ([]providerConfig, error) {
 	return c.LLM.Providers, nil
 }
 
-// compareTotals shows every configured provider, then what is listed for the
-// models that were used, then the cheapest others: top of those that are not
-// configured, or all if it is 0.
 func compareTotals(totals []storage.UsageTotal, all []llm.Offer, top int) compared {
-	c := compared{paid: storage.Sum(totals), traffic: bot.TrafficOf(totals)}
-	c.priced = bot.TrafficOf(slices.DeleteFunc(slices.Clone(totals), func(t storage.UsageTotal) bool { return t.UnpricedCalls > 0 }))
-	c.list = llm.Compare(c.traffic, all)
-	c.assumptions = llm.Assumptions(c.traffic, all)
-	if top == 0 {
-		return c
-	}
-	used := map[string]bool{}
-	for _, t := range totals {
-		used[t.Model] = true
-	}
-	shown := make([]bool, len(c.list))
-	for _, want := range []func(llm.Offer) bool{
-		func(o llm.Offer) bool { return used[o.Model] },
-		func(llm.Offer) bool { return true },
-	} {
-		for i, o := range c.list {
-			if !shown[i] && top > 0 && !o.Configured && want(o.Offer) {
-				shown[i] = true
-				top--
-			}
-		}
-	}
-	list := c.list[:0:0]
-	for i, o := range c.list {
-		if shown[i] || o.Configured {
-			list = append(list, o)
-		} else {
-			c.left++
-		}
-	}
-	c.list = list
+	c := compared{paid: storage.Sum(totals)}
+	var traffic llm.Traffic
+	c.list, c.left, traffic, c.priced = bot.Compare(totals, all, top)
+	c.assumptions = llm.Assumptions(traffic, all)
 	return c
 }
 
