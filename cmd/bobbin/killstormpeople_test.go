@@ -141,8 +141,12 @@ func answerToQuestions(ids []int) string {
 
 // questionsOf are those that a request asks. What was said in the thread before
 // is not asked, but stands in the same message, above an empty line: servers want
-// no two of a user's messages in a row.
+// no two of a user's messages in a row. A kill may cut a request off before its
+// messages have arrived: that one asks nothing.
 func questionsOf(q llmsim.Request) []int {
+	if len(q.Messages) == 0 {
+		return nil
+	}
 	text := q.Messages[len(q.Messages)-1].Content
 	return idsIn(text[strings.LastIndex(text, "\n\n")+1:])
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -175,6 +178,25 @@ func TestHangingClientIsNotWaitedFor(t *testing.T) {
 		synctest.Wait()
 		if r := s.last(); r.Outcome != "cancelled" || r.Ended.Sub(r.At) != time.Second || r.Billed != (llmsim.Usage{}) {
 			t.Errorf("journal has %q after %v, billed %+v; want cancelled at once and no bill", r.Outcome, r.Ended.Sub(r.At), r.Billed)
+		}
+	})
+}
+
+// A client that is killed while it sends a request leaves half of one.
+func TestJournalHoldsARequestThatBrokeOff(t *testing.T) {
+	bubble(t, llmsim.Options{}, func(t *testing.T, s *sim) {
+		half := io.MultiReader(strings.NewReader(stream[:len(stream)/2]), iotest.ErrReader(errors.New("killed")))
+		req, err := http.NewRequestWithContext(t.Context(), "POST", s.base+"/chat/completions", half)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := s.client.Do(req); err == nil {
+			resp.Body.Close()
+			t.Fatal("half a request was answered")
+		}
+		synctest.Wait()
+		if r := s.last(); r.Ended.IsZero() || r.Outcome == "ok" || r.Model != "" || len(r.Messages) != 0 || s.Billed().Total() != 0 {
+			t.Errorf("journal has %+v, billed %+v; want a request without messages that cost nothing", r, s.Billed())
 		}
 	})
 }
