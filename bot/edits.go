@@ -196,7 +196,11 @@ func (b *Bot) handleDeletion(ctx context.Context, cb callback, ts string) error 
 	}
 	for _, turn := range turns {
 		if turn.JoinedInto != "" {
-			b.live.interrupt(turn.JoinedInto, editedError{})
+			into, err := b.answeredBy(ctx, turn)
+			if err != nil {
+				return b.storeError(err)
+			}
+			b.live.interrupt(into, editedError{})
 			continue
 		}
 		stopped := b.live.interrupt(turn.ID, stoppedError{userID: old.UserID, deleted: true})

@@ -272,11 +272,28 @@ func (b *Bot) joinedAt(ctx context.Context, key storage.ConversationKey, ts stri
 		if t.TS != ts || t.JoinedInto == "" {
 			continue
 		}
-		if i := slices.IndexFunc(open, func(o storage.Turn) bool { return o.ID == t.JoinedInto }); i >= 0 {
+		id, err := b.answeredBy(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		if i := slices.IndexFunc(open, func(o storage.Turn) bool { return o.ID == id }); i >= 0 {
 			return &open[i], nil
 		}
 	}
 	return nil, nil
+}
+
+// answeredBy is the id of the turn whose answer is the turn's too: what it was
+// joined into, and that perhaps into another after a restart.
+func (b *Bot) answeredBy(ctx context.Context, turn storage.Turn) (string, error) {
+	for turn.JoinedInto != "" {
+		into, err := b.o.Store.Turn(ctx, turn.JoinedInto)
+		if err != nil {
+			return "", fmt.Errorf("read the turn: %w", err)
+		}
+		turn = into
+	}
+	return turn.ID, nil
 }
 
 // mayControl is the gate for stopping an answer and having it written again: who
