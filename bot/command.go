@@ -108,7 +108,7 @@ func (b *Bot) commandInThread(ctx context.Context, keys []storage.DedupeKey, e e
 	if err != nil || !fresh {
 		return b.storeError(err)
 	}
-	key := storage.ConversationKey{TeamID: b.self.TeamID, ChannelID: e.ChannelID, ThreadTS: e.thread()}
+	key := b.keyOf(e)
 	a := aside{who: who, threadTS: e.ThreadTS}
 	switch {
 	case c.name == "stop":

@@ -216,12 +216,9 @@ func (b *Bot) handleDeletion(ctx context.Context, cb callback, ts string) error 
 
 // remove deletes the messages of an answer from Slack.
 func (b *Bot) remove(ctx context.Context, who actor, a action) (string, error) {
-	turn, err := b.o.Store.Turn(ctx, a.Value)
-	if errors.Is(err, storage.ErrNotFound) {
-		return "I do not remember this answer any more.", nil
-	}
-	if err != nil {
-		return "", b.storeError(fmt.Errorf("read the turn: %w", err))
+	turn, gone, err := b.remembered(ctx, a.Value)
+	if gone != "" || err != nil {
+		return gone, err
 	}
 	if no, err := b.mayControl(ctx, who, turn); no != allowed || err != nil {
 		return string(no), err

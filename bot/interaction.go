@@ -129,13 +129,9 @@ func (b *Bot) pressStop(ctx context.Context, who actor, a action) (string, error
 
 // regenerate has a turn that has ended answered again, in the same messages.
 func (b *Bot) regenerate(ctx context.Context, who actor, a action) (string, error) {
-	const forgotten = "I do not remember this question any more. Please ask it again."
-	turn, err := b.o.Store.Turn(ctx, a.Value)
-	if errors.Is(err, storage.ErrNotFound) {
-		return forgotten, nil
-	}
-	if err != nil {
-		return "", b.storeError(fmt.Errorf("read the turn: %w", err))
+	turn, gone, err := b.remembered(ctx, a.Value)
+	if gone != "" || err != nil {
+		return gone, err
 	}
 	if no, err := b.mayControl(ctx, who, turn); no != allowed || err != nil {
 		return string(no), err
@@ -150,7 +146,7 @@ func (b *Bot) regenerate(ctx context.Context, who actor, a action) (string, erro
 		Keys: []storage.DedupeKey{{Kind: "action", Value: a.TS + ":" + who.UserID + ":" + a.Value}}})
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return forgotten, nil
+		return noSuchTurn, nil
 	case errors.Is(err, storage.ErrConflict):
 		return "I am still writing this answer.", nil
 	case err != nil:
@@ -163,12 +159,9 @@ func (b *Bot) regenerate(ctx context.Context, who actor, a action) (string, erro
 }
 
 func (b *Bot) details(ctx context.Context, _ actor, a action) (string, error) {
-	turn, err := b.o.Store.Turn(ctx, a.Value)
-	if errors.Is(err, storage.ErrNotFound) {
-		return "I do not remember this answer any more.", nil
-	}
-	if err != nil {
-		return "", b.storeError(fmt.Errorf("read the turn: %w", err))
+	turn, gone, err := b.remembered(ctx, a.Value)
+	if gone != "" || err != nil {
+		return gone, err
 	}
 	return b.detailsText(turn), nil
 }

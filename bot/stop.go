@@ -112,15 +112,27 @@ func (l *live) in(key storage.ConversationKey) (ids []string) {
 	return ids
 }
 
+const noSuchTurn = "I do not remember this question any more."
+
+// remembered returns the turn that somebody wants to do something with or, if it
+// was deleted meanwhile, what to tell them.
+func (b *Bot) remembered(ctx context.Context, turnID string) (storage.Turn, string, error) {
+	turn, err := b.o.Store.Turn(ctx, turnID)
+	if errors.Is(err, storage.ErrNotFound) {
+		return turn, noSuchTurn, nil
+	}
+	if err != nil {
+		return turn, "", b.storeError(fmt.Errorf("read the turn: %w", err))
+	}
+	return turn, "", nil
+}
+
 // stopAnswer stops a turn for somebody and returns what to tell them: "" if it
 // shows in the reply.
 func (b *Bot) stopAnswer(ctx context.Context, who actor, turnID string) (string, error) {
-	turn, err := b.o.Store.Turn(ctx, turnID)
-	if errors.Is(err, storage.ErrNotFound) {
-		return "I do not remember this answer any more.", nil
-	}
-	if err != nil {
-		return "", b.storeError(fmt.Errorf("read the turn: %w", err))
+	turn, gone, err := b.remembered(ctx, turnID)
+	if gone != "" || err != nil {
+		return gone, err
 	}
 	if no, err := b.mayControl(ctx, who, turn); no != allowed || err != nil {
 		return string(no), err
