@@ -114,10 +114,19 @@ func TestUsageTotalAdd(t *testing.T) {
 		{"failed, but billed", func(r *UsageRow) { r.Outcome = "cut off" }, func(t *UsageTotal) { t.Failures, t.FirstToken, t.Duration = 1, Histogram{}, Histogram{} }},
 		{"fallback", func(r *UsageRow) { r.Fallback = true }, func(t *UsageTotal) { t.Fallbacks = 1 }},
 		{
-			"failed without a price: not an unpriced success",
+			"failed without a price: it was billed all the same",
 			func(r *UsageRow) { r.Outcome, r.Price = "timeout", nil },
 			func(t *UsageTotal) {
-				t.Failures, t.CostNanoUSD, t.FirstToken, t.Duration = 1, 0, Histogram{}, Histogram{}
+				t.Failures, t.UnpricedCalls, t.CostNanoUSD, t.FirstToken, t.Duration = 1, 1, 0, Histogram{}, Histogram{}
+			},
+		},
+		{
+			"refused: nothing to price",
+			func(r *UsageRow) {
+				*r = UsageRow{Outcome: "rate limit", FirstToken: r.FirstToken, Duration: r.Duration}
+			},
+			func(t *UsageTotal) {
+				*t = UsageTotal{Calls: 1, Failures: 1, FirstTokenSum: t.FirstTokenSum, DurationSum: t.DurationSum}
 			},
 		},
 	} {

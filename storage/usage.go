@@ -106,7 +106,7 @@ type UsageTotal struct {
 	ReasoningTokens   int64
 	EstimatedCalls    int64
 	CostNanoUSD       int64 // of the calls whose price was known
-	UnpricedCalls     int64 // successful calls without a known price
+	UnpricedCalls     int64 // calls that used tokens, or succeeded, without a known price
 	FirstTokenSum     time.Duration
 	DurationSum       time.Duration
 
@@ -129,7 +129,7 @@ func (t *UsageTotal) Add(r UsageRow) {
 	switch {
 	case r.Price != nil:
 		t.CostNanoUSD += r.CostNanoUSD
-	case ok:
+	case ok || r.InputTokens+r.OutputTokens > 0:
 		t.UnpricedCalls++
 	}
 	t.FirstTokenSum += r.FirstToken

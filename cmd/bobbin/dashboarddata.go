@@ -49,7 +49,7 @@ type dashboardTotals struct {
 	OutputTokens    int64 `json:"output_tokens"`
 	ReasoningTokens int64 `json:"reasoning_tokens"`
 	CostNanoUSD     int64 `json:"cost_nano_usd"`
-	UnpricedCalls   int64 `json:"unpriced_calls"`  // successful ones whose price is unknown
+	UnpricedCalls   int64 `json:"unpriced_calls"`  // that used tokens and whose price is unknown
 	EstimatedCalls  int64 `json:"estimated_calls"` // whose tokens we counted ourselves
 
 	FirstToken *quantilesJSON `json:"first_token_ms"` // null: nothing measured

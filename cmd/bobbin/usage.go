@@ -49,8 +49,8 @@ in no sum of money. First text and duration are those of answers; p50 and p95 co
 from classes that grow by 1.4 each. On a narrow terminal the table leaves columns out.
 
 CSV and JSON have everything: cost_nano_usd is exact (1 USD is 1000000000), and
-empty or null if it is not known; unpriced_calls are the answers that it leaves
-out; estimated_calls are those whose tokens were not reported by the provider;
+empty or null if it is not known; unpriced_calls used tokens and are left out of
+it; estimated_calls are those whose tokens were not reported by the provider;
 times end in _ms. With --calls, JSON is a line a call.
 
 --compare prices the traffic at each configured provider and at all that publish

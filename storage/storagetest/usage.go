@@ -16,11 +16,13 @@ var usageCases = []testCase{
 			call("U1", "C1", "m", after(3*time.Hour)), // price unknown
 			call("U1", "C1", "m", after(4*time.Hour)), // failed, nothing to pay
 			call("U1", "C1", "m", after(5*time.Hour)), // failed after tokens were billed
+			call("U1", "C1", "m", after(6*time.Hour)), // so did this one, price unknown
 		}
 		rows[2].CostNanoUSD, rows[2].Price = 0, &storage.Price{}
 		rows[3].CostNanoUSD, rows[3].Price, rows[3].Estimated = 0, nil, true
-		rows[4].Price, rows[4].Outcome = nil, "timeout"
+		rows[4].Price, rows[4].Outcome, rows[4].InputTokens, rows[4].OutputTokens = nil, "rate limit", 0, 0
 		rows[5].Outcome = "cut off"
+		rows[6].CostNanoUSD, rows[6].Price, rows[6].Outcome = 0, nil, "cut off"
 		want := storage.UsageTotal{Day: storage.DayOf(start), UserID: "U1", ChannelID: "C1", Provider: "p", Model: "m"}
 		for _, r := range rows {
 			want.Add(r)
@@ -31,7 +33,7 @@ var usageCases = []testCase{
 			t.ok(t.store.RecordUsage(t.ctx(), []storage.UsageRow{r}), "record a row")
 		}
 		t.wantUsage("all", storage.UsageQuery{}, want)
-		if want.UnpricedCalls != 1 || want.Failures != 2 || want.CostNanoUSD != 3*7 {
+		if want.UnpricedCalls != 2 || want.Failures != 3 || want.CostNanoUSD != 3*7 {
 			t.Errorf("the fixture does not tell unknown from 0: %+v", want)
 		}
 	}},
