@@ -60,7 +60,10 @@ func (c *conversations) closed() bool {
 
 // wake makes sure that a worker looks at the conversation after this call.
 func (b *Bot) wake(key storage.ConversationKey) {
-	b.spawn <- func(ctx context.Context) { b.converse(ctx, key) }
+	b.spawn <- func(ctx context.Context) {
+		b.sockets.rush.wait(ctx, rushPatience)
+		b.converse(ctx, key)
+	}
 }
 
 // converse answers the conversation's turns until none is open, unless another

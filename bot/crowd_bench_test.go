@@ -65,12 +65,16 @@ type crowdRun struct {
 	refused int // calls that Slack answered with 429
 }
 
+func crowdPeople() (people []slacksim.Person) {
+	for i := range crowd {
+		people = append(people, slacksim.Person{ID: fmt.Sprintf("U0CROWD%03d", i), Name: fmt.Sprintf("person%d", i)})
+	}
+	return people
+}
+
 func crowdAsks(b *testing.B) (r crowdRun) {
 	answer := lagText(lagTokens)
-	o := slacksim.Options{}
-	for i := range crowd {
-		o.People = append(o.People, slacksim.Person{ID: fmt.Sprintf("U0CROWD%03d", i), Name: fmt.Sprintf("person%d", i)})
-	}
+	o := slacksim.Options{People: crowdPeople()}
 	for i := range crowdChannels {
 		o.Channels = append(o.Channels, slacksim.Channel{ID: fmt.Sprintf("C0CROWD%02d", i), Name: fmt.Sprintf("crowd-%d", i)})
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -47,7 +48,9 @@ func (s *socket) take(ctx context.Context, env envelope) {
 		return // it was not touched: Slack sends it again
 	}
 	s.blocked.Store(false)
+	b.sockets.rush.enter()
 	s.takes.Go(func() {
+		defer b.sockets.rush.leave()
 		// What has begun is stored, also when the bot is told to stop meanwhile.
 		answer, err := b.handle(context.WithoutCancel(ctx), env)
 		<-b.sockets.intake
@@ -70,6 +73,56 @@ func (s *socket) take(ctx context.Context, env envelope) {
 			b.log.Warn("acknowledgement not sent, Slack will send the event again", "type", env.Type, "err", err)
 		}
 	})
+}
+
+// rush counts the envelopes that are being taken in and acknowledged. Slack
+// counts the seconds until an acknowledgement, and an answer is many times the
+// work of one: those that come in together are all acknowledged before the
+// answers begin, as long as that is soon.
+type rush struct {
+	mu   sync.Mutex
+	n    int
+	over chan struct{} // closed when n is 0 again; nil if nobody waits
+}
+
+// rushPatience is what an answer waits at most for a rush to be over. A person
+// does not feel it.
+const rushPatience = 100 * time.Millisecond
+
+func (r *rush) enter() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.n++
+}
+
+func (r *rush) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.n--; r.n == 0 && r.over != nil {
+		close(r.over)
+		r.over = nil
+	}
+}
+
+// wait returns when the rush is over, after patience, or when ctx ends.
+func (r *rush) wait(ctx context.Context, patience time.Duration) {
+	r.mu.Lock()
+	if r.n == 0 {
+		r.mu.Unlock()
+		return
+	}
+	if r.over == nil {
+		r.over = make(chan struct{})
+	}
+	over := r.over
+	r.mu.Unlock()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (e envelope) known() bool {

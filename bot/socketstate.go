@@ -44,6 +44,7 @@ func (b *Bot) Sockets() []SocketState { return b.sockets.states() }
 type sockets struct {
 	places chan struct{} // one for each connection, those that are opened or left included
 	intake chan struct{} // one for each envelope that is being taken in
+	rush   rush
 
 	// changed is told how many are open whenever that changes and, when one has
 	// gone, when it was last heard. It is called under mu: in that order.
