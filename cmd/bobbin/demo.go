@@ -178,7 +178,7 @@ func fillMonth(ctx context.Context, c *config, w *slacksim.Workspace) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(path, c.Storage)
+	store, err := openStore(path, c.Storage, nil)
 	if err != nil {
 		return err
 	}

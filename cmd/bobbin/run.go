@@ -47,7 +47,7 @@ func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	store, err := openStore(path, c.Storage)
+	store, err := openStore(path, c.Storage, takeOverLog(log))
 	if err != nil {
 		return err
 	}
@@ -96,13 +96,26 @@ func closeStore(s *boltstore.Store) error {
 	return nil
 }
 
+// takeOverLog tells that the start waits for the file of an older version to be
+// taken over, and every few seconds how far that is.
+func takeOverLog(log *slog.Logger) func(done, total int64) {
+	const every = 5 * time.Second
+	var last time.Time
+	return func(done, total int64) {
+		if now := time.Now(); total > 0 && (now.Sub(last) >= every || done == total) {
+			last = now
+			log.Info("taking over the store of an older version", "done", done, "records", total)
+		}
+	}
+}
+
 // openStore opens the bolt file and says what to do if it cannot.
-func openStore(path string, c storageConfig) (*boltstore.Store, error) {
+func openStore(path string, c storageConfig, progress func(done, total int64)) (*boltstore.Store, error) {
 	maxSize, err := parseSize(c.MaxSize)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	store, err := boltstore.Open(path, boltstore.Options{MaxSize: maxSize})
+	store, err := boltstore.Open(path, boltstore.Options{MaxSize: maxSize, Progress: progress})
 	if err != nil {
 		return nil, explainOpen(path, err)
 	}

@@ -26,7 +26,9 @@ func withStore(ctx context.Context, env *environment, do func(context.Context, s
 	if !errors.Is(err, errNoBot) {
 		return err
 	}
-	store, err := boltstore.Open(path, boltstore.Options{})
+	progress := newWorkProgress(env.stderr, "taking over the store of an older version")
+	store, err := boltstore.Open(path, boltstore.Options{Progress: progress.set})
+	progress.end()
 	if errors.Is(err, storage.ErrInUse) {
 		return fmt.Errorf("%w, and no bot answers on %s: stop what uses it", err, socketPath(path))
 	}

@@ -80,7 +80,7 @@ func open(path string, o Options, openFile openFunc) (*Store, error) {
 		// does. What we would store would not be there after the next start.
 		return nil, errors.Join(fmt.Errorf("%w: it was replaced by another file meanwhile", storage.ErrInUse), db.Close())
 	}
-	if err := migrate(db); err != nil {
+	if err := migrate(db, o.Progress); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	s := &Store{db: db, room: room{db: db, path: path, maxSize: o.MaxSize, free: o.Free}}

@@ -14,7 +14,7 @@ import (
 // each batch of records, and the last one says that it is done: until then the
 // file is of the old layout, and one that was interrupted begins anew. Afterwards
 // an older version cannot read the file any more.
-func migrate(db *bolt.DB) error {
+func migrate(db *bolt.DB, progress func(done, total int64)) error {
 	var version uint32
 	if err := guard(func() error {
 		return db.View(func(tx *bolt.Tx) (err error) {
@@ -24,7 +24,7 @@ func migrate(db *bolt.DB) error {
 	}); err != nil || version == schema {
 		return err
 	}
-	m := migration{db: db, old: bucketsOf(version)}
+	m := migration{db: db, old: bucketsOf(version), progress: progress}
 	for _, step := range []func() error{m.begin, m.cubes, m.lists, m.end} {
 		if err := guard(step); err != nil {
 			if lacksRoom(err) {
@@ -41,11 +41,18 @@ type migration struct {
 	old  bucket // the end of the buckets that it has
 	made batch
 	next []byte // key of the next record to read; nil at the end
+
+	progress    func(done, total int64)
+	done, total int64 // records
 }
 
 // begin makes the new buckets, empty.
 func (m *migration) begin() error {
 	return m.db.Update(func(tx *bolt.Tx) error {
+		for _, b := range []bucket{bucketUsage, bucketThread} {
+			m.total += int64(tx.Bucket(bucketNames[b]).Stats().KeyN)
+		}
+		m.progress(0, m.total)
 		for b := m.old; b < bucketCount; b++ {
 			if tx.Bucket(bucketNames[b]) != nil {
 				if err := tx.DeleteBucket(bucketNames[b]); err != nil {
@@ -81,6 +88,7 @@ func (m *migration) batches(read func(view) error) error {
 		}); err != nil {
 			return err
 		}
+		m.progress(m.done, m.total)
 	}
 	return nil
 }
@@ -91,6 +99,7 @@ func (m *migration) cubes() error {
 		c := v.cursor(bucketUsage)
 		k, record := c.Seek(m.next)
 		for ; k != nil && !m.made.full(); k, record = c.Next() {
+			m.done++
 			payload, err := unseal(bucketUsage, k, record)
 			if err != nil {
 				return err
@@ -114,6 +123,7 @@ func (m *migration) lists() error {
 		c := v.cursor(bucketThread)
 		k, record := c.Seek(m.next)
 		for ; k != nil && !m.made.full(); k, record = c.Next() {
+			m.done++
 			thread, part, ok := splitThread(k)
 			payload, err := unseal(bucketThread, k, record)
 			if err != nil || !ok || part != partTurn {

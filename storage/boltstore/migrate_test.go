@@ -210,7 +210,7 @@ func TestMigrateInterrupted(t *testing.T) {
 	path, rows, lists := layout2(t)
 	for _, steps := range []int{1, 2, 3} {
 		db := boltTest(t, path)
-		m := migration{db: db, old: bucketCube}
+		m := migration{db: db, old: bucketCube, progress: func(int64, int64) {}}
 		for _, step := range []func() error{m.begin, m.cubes, m.lists}[:steps] {
 			if err := step(); err != nil {
 				t.Fatal(err)
@@ -274,8 +274,17 @@ func TestMigrateMuch(t *testing.T) {
 	}
 	toLayout2(t, path)
 	begun := time.Now()
-	s := openTest(t, path)
+	var calls, last int64
+	s, err := Open(path, Options{Progress: func(done, all int64) {
+		if all != int64(len(totals)) || done < last || calls == 0 && done > 0 {
+			t.Errorf("progress %d: %d of %d after %d, of %d totals", calls, done, all, last, len(totals))
+		}
+		calls, last = calls+1, done
+	}})
 	took := time.Since(begun)
+	if err != nil || calls < 3 || last != int64(len(totals)) {
+		t.Fatalf("opened: %v; %d calls of Progress, the last with %d of %d totals", err, calls, last, len(totals))
+	}
 	wantTotals(t, s, "taken over", rows)
 	closeTest(t, s)
 	if r, err := Verify(t.Context(), path, nil); err != nil {

@@ -26,6 +26,10 @@ type Options struct {
 	// many it has; nil asks the operating system. Where it returns an error the
 	// disk counts as free. It is asked every ten seconds at most.
 	Free func(path string) (free, total uint64, err error)
+	// Progress, if not nil, is called while Open takes over a file of an older
+	// layout, which needs a minute for some millions of records: with none done,
+	// then after each batch of records, and with all of them.
+	Progress func(done, total int64)
 }
 
 // pageSize in bytes, fixed when a file is created. Measured: 16 KiB gives a
@@ -48,6 +52,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Free == nil {
 		o.Free = freeSpace
+	}
+	if o.Progress == nil {
+		o.Progress = func(int64, int64) {}
 	}
 	return o
 }
