@@ -48,7 +48,7 @@ func (v *overview) read(ctx context.Context, days int) (dashboardData, error) {
 	for _, part := range []func() error{
 		func() error { return v.usage(ctx, &d, from, today) },
 		func() error { return v.spenders(ctx, &d, from, today, name) },
-		func() error { return v.budgets(ctx, &d, name) },
+		func() error { return v.budgets(ctx, &d, now, name) },
 		func() error { return v.feedback(ctx, &d, from, name) },
 		func() error { return v.live(ctx, &d) },
 	} {
@@ -124,61 +124,6 @@ func (v *overview) spenders(ctx context.Context, d *dashboardData, from, today s
 			}
 			*list = append(*list, s)
 		}
-	}
-	return nil
-}
-
-// budgets are the workspace's limits, and those of the people and channels that
-// are nearest to theirs.
-func (v *overview) budgets(ctx context.Context, d *dashboardData, name func(string) string) error {
-	now := time.Now()
-	limits := v.budget.Limits("", "")
-	month, monthEnd := storage.PerMonth.Days(now)
-	for by, limitsOf := range map[storage.Dimension]func(id string) []storage.Limit{
-		storage.ByUser:    func(id string) []storage.Limit { return bot.Budget{User: v.budget.User}.Limits(id, "") },
-		storage.ByChannel: func(id string) []storage.Limit { return bot.Budget{Channel: v.budget.Channel}.Limits("", id) },
-	} {
-		if len(limitsOf("x")) == 0 {
-			continue
-		}
-		totals, err := v.store.Usage(ctx, storage.UsageQuery{From: month, To: monthEnd, By: by})
-		if err != nil {
-			return err
-		}
-		sortTotals(totals, "cost")
-		for _, t := range totals[:min(len(totals), overviewTop)] {
-			if id := t.UserID + t.ChannelID; id != "" {
-				limits = append(limits, limitsOf(id)...)
-			}
-		}
-	}
-	spends, err := v.store.Spent(ctx, limits, now)
-	if err != nil {
-		return err
-	}
-	slices.SortStableFunc(spends, func(a, b storage.Spend) int {
-		if all := a.Scope == storage.ScopeWorkspace; all != (b.Scope == storage.ScopeWorkspace) {
-			if all { // it concerns everybody
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(b.Share(), a.Share())
-	})
-	for _, s := range spends[:min(len(spends), overviewBudgets)] {
-		b := dashboardBudget{
-			Scope: string(s.Scope), ID: s.ID, Period: string(s.Period),
-			Tokens: s.SpentTokens, TokenLimit: s.Tokens, NanoUSD: s.SpentNanoUSD, NanoUSDLimit: s.NanoUSD,
-			ReservedTokens: s.ReservedTokens, ReservedNanoUSD: s.ReservedNanoUSD, Lifted: s.Lifted,
-		}
-		if s.Scope == storage.ScopeUser {
-			b.Name = name(s.ID)
-		}
-		if s.Lifted {
-			end := (storage.DayOf(now) + 1).Time()
-			b.Until = &end
-		}
-		d.Budgets = append(d.Budgets, b)
 	}
 	return nil
 }

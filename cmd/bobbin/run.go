@@ -68,7 +68,7 @@ func serve(ctx context.Context, c *config, log *slog.Logger) (err error) {
 	metrics.watch(metricsSources{health: b.Health, pacer: b.Pacer, breakers: m.states, loads: m.loads, store: store.Stats})
 	view := &overview{store: store, bot: b, model: m, providers: c.LLM.Providers, budget: o.Budget, started: time.Now()}
 	stopHTTP, err := serveHTTP(httpOptions{
-		Listen: c.HTTP.Listen, Token: c.HTTP.Token, Source: view.read, Metrics: metrics.handler(), Log: log,
+		Listen: c.HTTP.Listen, Token: c.HTTP.Token, Source: newSharedDashboard(view.read).get, Metrics: metrics.handler(), Log: log,
 		Ready: func(context.Context) []string { return notReady(b.Health(), m.states(), store) },
 	})
 	if err != nil {
