@@ -288,6 +288,21 @@ func (b *Bot) Permalink(key storage.ConversationKey) string {
 	return url + "archives/" + key.ChannelID + "/p" + strings.ReplaceAll(key.ThreadTS, ".", "")
 }
 
+// Link leads to a channel or a person in Slack; "" until Slack has told where the
+// workspace is, and for a direct message, which only its people can open.
+func (b *Bot) Link(id string) string {
+	url := b.Workspace().URL
+	switch {
+	case url == "" || id == "":
+		return ""
+	case strings.HasPrefix(id, "C") || strings.HasPrefix(id, "G"):
+		return url + "archives/" + id
+	case strings.HasPrefix(id, "U") || strings.HasPrefix(id, "W"):
+		return url + "team/" + id
+	}
+	return ""
+}
+
 // Health may be called at any time.
 func (b *Bot) Health() Health {
 	return Health{Sockets: b.sockets.count(), WantSockets: b.o.Slack.Connections, LiveReplies: b.pacer.liveReplies()}

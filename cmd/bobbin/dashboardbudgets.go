@@ -12,7 +12,7 @@ import (
 
 // budgets are the workspace's limits, and those of the people and channels that
 // are nearest to theirs.
-func (v *overview) budgets(ctx context.Context, d *dashboardData, now time.Time, name func(string) string) error {
+func (v *overview) budgets(ctx context.Context, d *dashboardData, now time.Time, who labels) error {
 	limits := v.budget.Limits("", "")
 	for by, limitsOf := range map[storage.Dimension]func(id string) []storage.Limit{
 		storage.ByUser:    func(id string) []storage.Limit { return bot.Budget{User: v.budget.User}.Limits(id, "") },
@@ -36,12 +36,12 @@ func (v *overview) budgets(ctx context.Context, d *dashboardData, now time.Time,
 	slices.SortFunc(spends, compareSpends)
 	for _, s := range spends[:min(len(spends), overviewBudgets)] {
 		b := dashboardBudget{
-			Scope: string(s.Scope), ID: s.ID, Period: string(s.Period),
+			Scope: string(s.Scope), ID: s.ID, Link: who.link(s.ID), Period: string(s.Period),
 			Tokens: s.SpentTokens, TokenLimit: s.Tokens, NanoUSD: s.SpentNanoUSD, NanoUSDLimit: s.NanoUSD,
 			ReservedTokens: s.ReservedTokens, ReservedNanoUSD: s.ReservedNanoUSD, Lifted: s.Lifted,
 		}
 		if s.Scope == storage.ScopeUser {
-			b.Name = name(s.ID)
+			b.Name = who.name(s.ID)
 		}
 		if s.Lifted {
 			end := (storage.DayOf(now) + 1).Time()

@@ -44,7 +44,9 @@ func TestDashboardBudgets(t *testing.T) {
 		Workspace: bot.Limits{MonthlyTokens: 1_000_000},
 	}}
 	var d dashboardData
-	if err := v.budgets(t.Context(), &d, now, func(id string) string { return "name of " + id }); err != nil {
+	if err := v.budgets(t.Context(), &d, now, labels{
+		name: func(id string) string { return "name of " + id }, link: func(id string) string { return "link to " + id },
+	}); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -55,7 +57,7 @@ func TestDashboardBudgets(t *testing.T) {
 	if len(got) != overviewBudgets || !slices.Equal(got[:len(want)], want) {
 		t.Errorf("order %q, want %q first", got, want)
 	}
-	if day := d.Budgets[1]; day.Name != "name of UTODAY" || day.Tokens != 90 || day.TokenLimit != 100 || !day.Lifted || day.Until == nil || !day.Until.Equal(now.Truncate(24*time.Hour).AddDate(0, 0, 1)) {
+	if day := d.Budgets[1]; day.Name != "name of UTODAY" || day.Link != "link to UTODAY" || day.Tokens != 90 || day.TokenLimit != 100 || !day.Lifted || day.Until == nil || !day.Until.Equal(now.Truncate(24*time.Hour).AddDate(0, 0, 1)) {
 		t.Errorf("a limit that is lifted: %+v", day)
 	}
 	if d.Budgets[0].Tokens != 2090+10 || d.Budgets[0].Lifted {

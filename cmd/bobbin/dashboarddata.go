@@ -65,6 +65,7 @@ type dashboardDay struct {
 type dashboardSpender struct {
 	ID     string          `json:"id"`
 	Name   string          `json:"name"` // "": not known
+	Link   string          `json:"link"` // to Slack; "": none
 	Totals dashboardTotals `json:"totals"`
 }
 
@@ -128,6 +129,7 @@ type dashboardBudget struct {
 	Scope           string     `json:"scope"` // user, channel or workspace
 	ID              string     `json:"id"`
 	Name            string     `json:"name"`
+	Link            string     `json:"link"`
 	Period          string     `json:"period"` // day or month
 	Tokens          int64      `json:"tokens"`
 	TokenLimit      int64      `json:"token_limit"`

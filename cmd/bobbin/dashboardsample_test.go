@@ -121,6 +121,12 @@ func sampleSpenders(all dashboardTotals, prefix string, names ...string) []dashb
 	part := 0.31
 	for i, name := range names {
 		s := dashboardSpender{ID: fmt.Sprintf("%sABCD%03d", prefix, i), Name: name, Totals: scaleTotals(all, part)}
+		switch i {
+		case 0:
+			s.Link = "https://acme.slack.example/archives/" + s.ID
+		case 1:
+			s.Link = "javascript:document.title='in'"
+		}
 		if i%3 != 1 {
 			s.Totals.UnpricedCalls = 0
 		}

@@ -24,6 +24,12 @@ type overview struct {
 	started   time.Time
 }
 
+// labels say what an id stands for; "" if that is not known.
+type labels struct {
+	name func(userID string) string
+	link func(id string) string
+}
+
 const (
 	overviewTop      = 20
 	overviewVerdicts = 30
@@ -37,7 +43,7 @@ func (v *overview) read(ctx context.Context, days int) (dashboardData, error) {
 	// Who is not known yet has an id for a name, until the next look.
 	naming, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	name := func(userID string) string { return v.bot.Name(naming, userID) }
+	who := labels{name: func(userID string) string { return v.bot.Name(naming, userID) }, link: v.bot.Link}
 	today := storage.DayOf(now)
 	from := today - storage.Day(days) + 1
 	place := v.bot.Workspace()
@@ -47,9 +53,9 @@ func (v *overview) read(ctx context.Context, days int) (dashboardData, error) {
 	}
 	for _, part := range []func() error{
 		func() error { return v.usage(ctx, &d, from, today) },
-		func() error { return v.spenders(ctx, &d, from, today, name) },
-		func() error { return v.budgets(ctx, &d, now, name) },
-		func() error { return v.feedback(ctx, &d, from, name) },
+		func() error { return v.spenders(ctx, &d, from, today, who) },
+		func() error { return v.budgets(ctx, &d, now, who) },
+		func() error { return v.feedback(ctx, &d, from, who) },
 		func() error { return v.live(ctx, &d) },
 	} {
 		if err := part(); err != nil {
@@ -104,7 +110,7 @@ func (v *overview) usage(ctx context.Context, d *dashboardData, from, today stor
 	return nil
 }
 
-func (v *overview) spenders(ctx context.Context, d *dashboardData, from, today storage.Day, name func(string) string) error {
+func (v *overview) spenders(ctx context.Context, d *dashboardData, from, today storage.Day, who labels) error {
 	for by, list := range map[storage.Dimension]*[]dashboardSpender{storage.ByUser: &d.Users, storage.ByChannel: &d.Channels} {
 		totals, err := v.store.Usage(ctx, storage.UsageQuery{From: from, To: today, By: by})
 		if err != nil {
@@ -113,12 +119,12 @@ func (v *overview) spenders(ctx context.Context, d *dashboardData, from, today s
 		sortTotals(totals, "cost")
 		for i := range totals[:min(len(totals), overviewTop)] {
 			t := &totals[i]
-			s := dashboardSpender{ID: t.UserID + t.ChannelID, Totals: totalsOf(t)}
+			s := dashboardSpender{ID: t.UserID + t.ChannelID, Link: who.link(t.UserID + t.ChannelID), Totals: totalsOf(t)}
 			switch {
 			case s.ID == "":
 				s.Name = "nobody: probes of the providers"
 			case by == storage.ByUser:
-				s.Name = name(s.ID)
+				s.Name = who.name(s.ID)
 			case strings.HasPrefix(s.ID, "D"):
 				s.Name = "a direct message"
 			}
@@ -128,7 +134,7 @@ func (v *overview) spenders(ctx context.Context, d *dashboardData, from, today s
 	return nil
 }
 
-func (v *overview) feedback(ctx context.Context, d *dashboardData, from storage.Day, name func(string) string) error {
+func (v *overview) feedback(ctx context.Context, d *dashboardData, from storage.Day, who labels) error {
 	for _, value := range []int{-1, 1} {
 		verdicts, err := v.store.Verdicts(ctx, value, from.Time(), overviewJudged)
 		if err != nil {
@@ -141,7 +147,7 @@ func (v *overview) feedback(ctx context.Context, d *dashboardData, from storage.
 		}
 		for _, f := range verdicts[:min(len(verdicts), overviewVerdicts)] {
 			one := dashboardVerdict{
-				At: f.Turn.ReceivedAt, Verdict: value, TurnID: f.Turn.ID, UserID: f.UserID, User: name(f.UserID),
+				At: f.Turn.ReceivedAt, Verdict: value, TurnID: f.Turn.ID, UserID: f.UserID, User: who.name(f.UserID),
 				ChannelID: f.Turn.Key.ChannelID, Link: v.bot.Permalink(f.Turn.Key),
 			}
 			if n := len(f.Turn.Calls); n > 0 {

@@ -1,6 +1,6 @@
 // Limits, and what is spent and reserved of them.
 
-import { fill, h } from './dom.js';
+import { fill, h, named } from './dom.js';
 import { at, count, percent, usd } from './format.js';
 import { badge, level } from './live.js';
 import { empty } from './tables.js';
@@ -8,10 +8,8 @@ import { empty } from './tables.js';
 export function renderBudgets(root, data) {
   const list = (data.budgets ?? []).map((b) => ({ ...b, limits: limits(b) })).filter((b) => b.limits.length > 0);
   if (list.length === 0) return fill(root, empty('Fills when a limit is set: budget in the configuration.'));
-  const fullness = (b) => Math.max(...b.limits.map((l) => (l.spent + l.reserved) / l.limit));
-  list.sort((a, b) => fullness(b) - fullness(a));
   fill(root, h('ul', { class: 'budgets' }, list.map((b) => h('li', null,
-    h('div', { class: 'budget-head' }, h('span', { class: 'name', title: b.id || undefined }, b.name || b.id || 'Workspace'),
+    h('div', { class: 'budget-head' }, named(b, 'Workspace'),
       h('span', { class: 'quiet' }, `${b.scope === 'workspace' ? '' : b.scope + ', '}a ${b.period}`),
       b.lifted && badge('fair', b.until ? 'lifted until ' + at(b.until) : 'lifted')),
     b.limits.map(meter)))));

@@ -18,6 +18,18 @@ export function h(tag, props, ...children) {
   return el;
 }
 
+/** external is what a link to another site needs, or null: only https is followed. */
+export function external(url) {
+  if (!URL.canParse(url) || new URL(url).protocol !== 'https:') return null;
+  return { href: url, target: '_blank', rel: 'noopener noreferrer' };
+}
+
+/** named is a person or a channel, by id where the name is not known, with a link to Slack if there is one. */
+export function named({ id, name, link }, otherwise) {
+  const to = external(link);
+  return h(to ? 'a' : 'span', { class: 'name', title: id || undefined, ...to }, name || id || otherwise);
+}
+
 /** icon shows a symbol of the sprite in index.html. It is decorative. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, 'svg');

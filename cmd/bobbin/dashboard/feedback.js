@@ -1,6 +1,6 @@
 // What people thought of answers. Never what was said.
 
-import { fill, h, icon } from './dom.js';
+import { external, fill, h, icon } from './dom.js';
 import { at, count, percent, share } from './format.js';
 import { bar, empty } from './tables.js';
 
@@ -28,8 +28,8 @@ export function renderFeedback(root, data) {
       link(v)))));
 }
 
-/** link opens the message in Slack; an address of another kind is not followed. */
+/** link opens the message in Slack. */
 function link(v) {
-  if (!URL.canParse(v.link) || new URL(v.link).protocol !== 'https:') return null;
-  return h('a', { class: 'open', href: v.link, target: '_blank', rel: 'noopener noreferrer', 'aria-label': `Open in Slack: ${at(v.at)}` }, 'Slack', icon('out'));
+  const to = external(v.link);
+  return to && h('a', { class: 'open', ...to, 'aria-label': `Open in Slack: ${at(v.at)}` }, 'Slack', icon('out'));
 }

@@ -1,6 +1,6 @@
 // People, channels and models.
 
-import { fill, h } from './dom.js';
+import { fill, h, named } from './dom.js';
 import { compact, cost, costUnknown, count, ms, percent, share, tokens, usd } from './format.js';
 
 /** bar is a part of most, beside a number that says it. */
@@ -33,7 +33,7 @@ export function renderSpenders(root, list, what, none) {
   const most = Math.max(...list.map(weigh));
   fill(root, grid('spenders', what, [th(what), th('Cost', 'num'), th('Tokens', 'num'), th('Answers', 'num'), th('Fallback', 'num wide'), th('First token', 'num wide')],
     list.map((s) => row(
-      head(h('span', { class: 'name', title: s.id }, s.name || s.id), bar(weigh(s), most)),
+      head(named(s), bar(weigh(s), most)),
       td('Cost', 'num', money(s.totals)),
       td('Tokens', 'num', h('span', { title: count(tokens(s.totals)) }, compact(tokens(s.totals)))),
       td('Answers', 'num', count(s.totals.answers)),
