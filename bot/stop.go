@@ -318,14 +318,21 @@ func (b *Bot) mayControl(ctx context.Context, who actor, turn storage.Turn) (ref
 	if b.o.Reply.StopBy != StopByThread {
 		return "Only the person who asked and admins can do that.", nil
 	}
+	// Not all who have asked are in the history by name: a question may have come
+	// to nothing, or was joined into another's.
+	turns, err := b.o.Store.Turns(ctx, turn.Key)
+	if err != nil {
+		return "", b.storeError(fmt.Errorf("read turns: %w", err))
+	}
+	if slices.ContainsFunc(turns, func(t storage.Turn) bool { return t.UserID == who.UserID }) {
+		return allowed, nil
+	}
 	history, err := b.o.Store.History(ctx, turn.Key, 0)
 	if err != nil {
 		return "", b.storeError(fmt.Errorf("read history: %w", err))
 	}
-	for _, m := range history.Messages {
-		if m.UserID == who.UserID {
-			return allowed, nil
-		}
+	if slices.ContainsFunc(history.Messages, func(m storage.Message) bool { return m.UserID == who.UserID }) {
+		return allowed, nil
 	}
 	return "Only people who take part in this thread and admins can do that.", nil
 }

@@ -164,6 +164,40 @@ func TestWhoMayStop(t *testing.T) {
 	}
 }
 
+// Those of the thread are also people whose question was answered together with
+// another's, or came to nothing.
+func TestWhoIsOfTheThread(t *testing.T) {
+	inWorld(t, func(w *world, _ *slacksim.Options, m *llmsim.Options) {
+		w.options.Reply = bot.ReplyOptions{Mode: bot.ReplyEdit, StopBy: bot.StopByThread}
+		m.Answer = func(r llmsim.Request) llmsim.Script {
+			if strings.HasSuffix(r.Messages[len(r.Messages)-1].Content, "broken") {
+				return llmsim.ContentBlocked()
+			}
+			return slowAnswer(r)
+		}
+	}, func(w *world) {
+		ts := w.post("U0CHIDI", general, "", "@bobbin broken")
+		w.settle()
+		w.post(ann, general, ts, "@bobbin count")
+		time.Sleep(5 * time.Second)
+		w.post(ben, general, ts, "@bobbin two")
+		w.post("U0DANA", general, ts, "@bobbin three")
+		w.settle() // ben's and dana's are answered together
+		for _, user := range []string{"U0CHIDI", ben} {
+			before := len(w.replies(general, ts))
+			w.post(ann, general, ts, "@bobbin count again")
+			time.Sleep(5 * time.Second)
+			got := w.replies(general, ts)
+			w.press(user, general, got[len(got)-1], "bobbin_stop")
+			w.settle()
+			got = w.replies(general, ts)
+			if len(got) != before+1 || !strings.Contains(got[before].Markdown, "_Stopped by ") {
+				t.Errorf("%s, who has asked here, cannot stop an answer: %q, told %q", user, brief(got), brief(w.slack.Ephemerals(user, general)))
+			}
+		}
+	})
+}
+
 // A question that waits can be stopped before its turn comes; so can one whose
 // answer has not begun.
 func TestStopBeforeTheFirstText(t *testing.T) {

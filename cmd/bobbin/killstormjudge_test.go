@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func (r *killRound) judge() {
 		switch n := len(seen.whole[q.id]); {
 		case n == 0:
 			r.lost++
-			r.tb.Errorf("q%d in %s of %s was never answered", q.id, q.thread, q.channel)
+			r.tb.Errorf("q%d in %s of %s was never answered%s", q.id, q.thread, q.channel, r.story(q))
 		case n > 1:
 			r.doubled++
 			r.tb.Errorf("q%d in %s of %s was answered %d times:", q.id, q.thread, q.channel, n)
@@ -109,6 +110,25 @@ func (r *killRound) judge() {
 			r.refused++
 		}
 	}
+}
+
+// story is what people saw of a question that was lost.
+func (r *killRound) story(q question) string {
+	var b strings.Builder
+	for _, other := range r.questions {
+		if other.thread == q.thread {
+			fmt.Fprintf(&b, "\n  %s asked q%d in %s", other.user, other.id, other.ts)
+		}
+	}
+	for _, a := range r.shown(q.channel, q.thread) {
+		fmt.Fprintf(&b, "\n  shown in %s, finished %v: %.80q", a.last().TS, a.finished, a.text)
+	}
+	for _, user := range []string{"U0ANN", "U0BEN", "U0CHIDI", "U0DANA"} {
+		for _, m := range r.slack.Ephemerals(user, q.channel) {
+			fmt.Fprintf(&b, "\n  %s was told: %.100q", user, m.Text)
+		}
+	}
+	return b.String()
 }
 
 // judgePrompts looks for what the model was told wrongly: half an answer, an
