@@ -296,10 +296,14 @@ func (b *Bot) joinedAt(ctx context.Context, key storage.ConversationKey, ts stri
 }
 
 // answeredBy is the id of the turn whose answer is the turn's too: what it was
-// joined into, and that perhaps into another after a restart.
+// joined into, and that perhaps into another after a restart. "" if that was
+// deleted.
 func (b *Bot) answeredBy(ctx context.Context, turn storage.Turn) (string, error) {
 	for turn.JoinedInto != "" {
 		into, err := b.o.Store.Turn(ctx, turn.JoinedInto)
+		if errors.Is(err, storage.ErrNotFound) {
+			return "", nil
+		}
 		if err != nil {
 			return "", fmt.Errorf("read the turn: %w", err)
 		}
