@@ -196,11 +196,11 @@ func (b *Bot) handleDeletion(ctx context.Context, cb callback, ts string) error 
 	}
 	for _, turn := range turns {
 		if turn.JoinedInto != "" {
-			into, err := b.answeredBy(ctx, turn)
+			all, err := b.o.Store.Turns(ctx, turn.Key)
 			if err != nil {
-				return b.storeError(err)
+				return b.storeError(fmt.Errorf("read turns: %w", err))
 			}
-			b.live.interrupt(into, editedError{})
+			b.live.interrupt(answeredBy(all, turn), editedError{})
 			continue
 		}
 		stopped := b.live.interrupt(turn.ID, stoppedError{userID: old.UserID, deleted: true})

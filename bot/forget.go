@@ -122,20 +122,29 @@ func (b *Bot) mayForget(ctx context.Context, who actor, key storage.Conversation
 	if err != nil {
 		return "", false, fmt.Errorf("read turns: %w", err)
 	}
-	asked := func(t storage.Turn) bool { return t.UserID == who.UserID }
 	history, err := b.o.Store.History(ctx, key, 0)
 	if err != nil {
 		return "", false, fmt.Errorf("read history: %w", err)
 	}
 	known = len(turns)+len(history.Messages) > 0
 	// When all who asked were forgotten, what was heard of others may be left.
-	heard := func(m storage.Message) bool { return m.UserID == who.UserID }
 	switch {
-	case !known, b.o.Access.admin(who.UserID), slices.ContainsFunc(turns, asked),
-		len(turns) == 0 && slices.ContainsFunc(history.Messages, heard):
+	case !known, b.o.Access.admin(who.UserID), asked(turns, who.UserID),
+		len(turns) == 0 && heard(history, who.UserID):
 		return allowed, known, nil
 	}
 	return "Only people who asked me something in this thread and admins can have me forget it.", known, nil
+}
+
+// asked reports whether somebody has asked one of the turns, alone or joined into
+// another's.
+func asked(turns []storage.Turn, userID string) bool {
+	return slices.ContainsFunc(turns, func(t storage.Turn) bool { return t.UserID == userID })
+}
+
+// heard reports whether the history has a message of somebody by name.
+func heard(h storage.History, userID string) bool {
+	return slices.ContainsFunc(h.Messages, func(m storage.Message) bool { return m.UserID == userID })
 }
 
 // erase stops what is being answered, waits until it has ended, and forgets.

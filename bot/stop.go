@@ -284,10 +284,7 @@ func (b *Bot) joinedAt(ctx context.Context, key storage.ConversationKey, ts stri
 		if t.TS != ts || t.JoinedInto == "" {
 			continue
 		}
-		id, err := b.answeredBy(ctx, t)
-		if err != nil {
-			return nil, err
-		}
+		id := answeredBy(all, t)
 		if i := slices.IndexFunc(open, func(o storage.Turn) bool { return o.ID == id }); i >= 0 {
 			return &open[i], nil
 		}
@@ -296,20 +293,17 @@ func (b *Bot) joinedAt(ctx context.Context, key storage.ConversationKey, ts stri
 }
 
 // answeredBy is the id of the turn whose answer is the turn's too: what it was
-// joined into, and that perhaps into another after a restart. "" if that was
-// deleted.
-func (b *Bot) answeredBy(ctx context.Context, turn storage.Turn) (string, error) {
+// joined into, and that perhaps into another after a restart. "" if that is not
+// among all turns of the conversation: it was deleted.
+func answeredBy(all []storage.Turn, turn storage.Turn) string {
 	for turn.JoinedInto != "" {
-		into, err := b.o.Store.Turn(ctx, turn.JoinedInto)
-		if errors.Is(err, storage.ErrNotFound) {
-			return "", nil
+		i := slices.IndexFunc(all, func(t storage.Turn) bool { return t.ID == turn.JoinedInto })
+		if i < 0 {
+			return ""
 		}
-		if err != nil {
-			return "", fmt.Errorf("read the turn: %w", err)
-		}
-		turn = into
+		turn = all[i]
 	}
-	return turn.ID, nil
+	return turn.ID
 }
 
 // mayControl is the gate for stopping an answer and having it written again: who
@@ -328,14 +322,14 @@ func (b *Bot) mayControl(ctx context.Context, who actor, turn storage.Turn) (ref
 	if err != nil {
 		return "", b.storeError(fmt.Errorf("read turns: %w", err))
 	}
-	if slices.ContainsFunc(turns, func(t storage.Turn) bool { return t.UserID == who.UserID }) {
+	if asked(turns, who.UserID) {
 		return allowed, nil
 	}
 	history, err := b.o.Store.History(ctx, turn.Key, 0)
 	if err != nil {
 		return "", b.storeError(fmt.Errorf("read history: %w", err))
 	}
-	if slices.ContainsFunc(history.Messages, func(m storage.Message) bool { return m.UserID == who.UserID }) {
+	if heard(history, who.UserID) {
 		return allowed, nil
 	}
 	return "Only people who take part in this thread and admins can do that.", nil

@@ -119,7 +119,8 @@ func (v *overview) spenders(ctx context.Context, d *dashboardData, from, today s
 		sortTotals(totals, "cost")
 		for i := range totals[:min(len(totals), overviewTop)] {
 			t := &totals[i]
-			s := dashboardSpender{ID: t.UserID + t.ChannelID, Link: who.link(t.UserID + t.ChannelID), Totals: totalsOf(t)}
+			id := t.UserID + t.ChannelID
+			s := dashboardSpender{ID: id, Link: who.link(id), Totals: totalsOf(t)}
 			switch {
 			case s.ID == "":
 				s.Name = "nobody: probes of the providers"
