@@ -85,26 +85,16 @@ func crowdAsks(b *testing.B) (r crowdRun) {
 	s.waitFor(b, crowdPatience, func() bool { return s.slack.Sockets() == 2 })
 
 	before, begun := cpuTime(b, process), time.Now()
-	type thread struct{ channel, ts string }
-	var asked []thread
+	var asked []benchThread
 	for i, person := range o.People {
 		channel := o.Channels[i%crowdChannels].ID
 		ts, err := s.slack.Post(person.ID, channel, "", fmt.Sprintf("<@%s> question %d", botUser, i))
 		if err != nil {
 			b.Fatal(err)
 		}
-		asked = append(asked, thread{channel, ts})
+		asked = append(asked, benchThread{channel, ts})
 	}
-	whole := func(t thread) bool {
-		messages := s.slack.Thread(t.channel, t.ts)
-		return len(messages) == 2 && messages[1].Markdown == answer && isFinished(messages[1])
-	}
-	s.waitFor(b, crowdPatience, func() bool {
-		for r.whole < crowd && whole(asked[r.whole]) {
-			r.whole++
-		}
-		return r.whole == crowd
-	})
+	r.whole = s.awaitWhole(b, asked, answer)
 	r.cpu, r.peakMiB, r.took = cpuTime(b, process)-before, peakMiB(b, process), time.Since(begun)
 	for _, c := range s.slack.Calls() {
 		if c.HTTPStatus == http.StatusTooManyRequests {
