@@ -15,8 +15,8 @@ type Request struct {
 	At    time.Time // when the whole request had arrived
 	Ended time.Time // when the handler was through with it; zero while it runs
 
-	// Model, Messages and what follows are zero in a request that broke off
-	// before it had arrived, as when the client's process was killed.
+	// Model, Messages and the other parameters are zero in a request that broke
+	// off before it had arrived, as when the client's process was killed.
 	Model    string
 	Messages []Message
 	Stream   bool
